@@ -1,0 +1,415 @@
+//! What travels between Passport and an app: every JSON body and claim set of the public contract.
+//!
+//! The server serialises these same types, so a renamed field breaks the build and not production.
+//! Times are Unix seconds (`NumericDate`, RFC 7519 section 2), as in `exp` and `auth_time`.
+//! Fields are only ever added: readers ignore what they do not know.
+
+use serde::{Deserialize, Serialize};
+
+/// Unix time in seconds.
+pub type Seconds = i64;
+
+/// Body of `POST /api/v1/tickets/redeem`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedeemRequest {
+    /// The ticket as it came in the redirect.
+    pub ticket: String,
+    /// The return URL of the `/login` request, byte for byte. Absent for in-page tickets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_to: Option<String>,
+    /// The secret behind the `challenge` of the `/login` request (RFC 7636, S256).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verifier: Option<String>,
+    /// Refuse the ticket when the person last proved who they are longer ago than this, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<i64>,
+}
+
+/// Answer of a redemption: who signed in, and how long the app may rely on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redeemed {
+    /// This app's session of this person, the name by which events end it.
+    pub app_session: String,
+    /// The session at Passport behind it. An identifier, not a secret.
+    pub session: String,
+    /// Who it is, with this app's overrides applied.
+    pub user: User,
+    /// Where this person stands at this app.
+    pub activation: Activation,
+    /// Bit mask of the apps this account has entered; an app's bit is its `bit` in `app list`.
+    pub app_flag: i64,
+    /// Bit mask of the apps at which this account is active.
+    pub ac_flag: i64,
+    /// When the person last proved who they are (OpenID Connect Core 1.0 section 2, `auth_time`).
+    pub auth_time: Seconds,
+    /// How they proved it (RFC 8176): `pwd`, …
+    pub amr: Vec<String>,
+    /// End of this app session, whatever happens.
+    pub expires_at: Seconds,
+    /// From here on an app that follows no events asks `GET /api/v1/app-sessions/{id}` before trusting on.
+    pub check_after: Seconds,
+    /// How long an instance may trust its knowledge without having heard from Passport.
+    pub lease_seconds: i64,
+}
+
+/// A person as one app sees them. Only fields granted to the app are there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Stable, never reused; the key to store.
+    pub id: String,
+    /// The name they sign in with; may change.
+    pub username: String,
+    /// The name to show.
+    #[serde(default)]
+    pub nickname: Option<String>,
+    /// Their mail address.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// Whether Passport has proof that the mailbox is theirs.
+    #[serde(default)]
+    pub email_verified: bool,
+    /// Preferred language (BCP 47).
+    #[serde(default)]
+    pub locale: Option<String>,
+    /// Their picture.
+    #[serde(default)]
+    pub avatar_url: Option<String>,
+    /// Further profile fields.
+    #[serde(default)]
+    pub profile: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Where a person stands at one app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activation {
+    /// The state itself.
+    pub state: ActivationState,
+    /// Since when.
+    pub since: Seconds,
+}
+
+/// States of an activation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActivationState {
+    /// Has entered, not yet taken part.
+    New,
+    /// Takes part.
+    Active,
+    /// The app has shut them out.
+    Suspended,
+}
+
+/// Answer of `GET /api/v1/app-sessions/{id}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppSessionStatus {
+    /// The app session asked about.
+    pub app_session: String,
+    /// The session at Passport behind it.
+    pub session: String,
+    /// Whose it is.
+    pub user: String,
+    /// Whether it still holds.
+    pub state: AppSessionState,
+    /// Why it ended.
+    pub cause: Option<Cause>,
+    /// When it ended.
+    pub ended_at: Option<Seconds>,
+    /// When it ends at the latest.
+    pub expires_at: Seconds,
+}
+
+/// Whether an app session holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AppSessionState {
+    /// It holds.
+    Active,
+    /// It is over.
+    Ended,
+}
+
+/// Body of `POST /api/v1/app-sessions/{id}/end`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndRequest {
+    /// How far the end reaches.
+    pub scope: EndScope,
+}
+
+/// How far an end reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndScope {
+    /// This app only.
+    App,
+    /// The whole session with all its apps: single logout.
+    Session,
+    /// Every device of the person. Needs the app's `may_end_user` permission.
+    User,
+}
+
+/// Answer of `POST /api/v1/app-sessions/{id}/end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// How many app sessions this call ended, over all apps; 0 when all were over already.
+    pub ended: u64,
+}
+
+/// Why something ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The person logged out.
+    User,
+    /// An app asked for it.
+    App,
+    /// An admin forced it.
+    Admin,
+    /// A newer login took its place.
+    Kicked,
+    /// The password was changed.
+    PasswordChanged,
+    /// A second factor was changed.
+    FactorChanged,
+    /// The account was disabled.
+    Disabled,
+    /// The account was deleted.
+    Deleted,
+    /// Its time was up.
+    Expired,
+    /// It lay unused too long.
+    Idle,
+    /// The app was disabled or removed.
+    AppDisabled,
+    /// The database was restored from a backup.
+    Restored,
+}
+
+impl Cause {
+    /// The word on the wire and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::App => "app",
+            Self::Admin => "admin",
+            Self::Kicked => "kicked",
+            Self::PasswordChanged => "password_changed",
+            Self::FactorChanged => "factor_changed",
+            Self::Disabled => "disabled",
+            Self::Deleted => "deleted",
+            Self::Expired => "expired",
+            Self::Idle => "idle",
+            Self::AppDisabled => "app_disabled",
+            Self::Restored => "restored",
+        }
+    }
+
+    /// Reads the word back; `None` for a word of a later version.
+    pub fn parse(word: &str) -> Option<Self> {
+        serde_json::from_value(serde_json::Value::String(word.to_owned())).ok()
+    }
+}
+
+/// Answer of `GET /api/v1/events`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventPage {
+    /// The events after the cursor that was asked for, oldest first.
+    pub events: Vec<Event>,
+    /// Ask with this next; asking acknowledges everything up to it.
+    pub cursor: String,
+    /// How long this answer may be relied on.
+    pub lease_seconds: i64,
+}
+
+/// One entry of an app's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Stable over every repetition: apply an id once.
+    pub id: String,
+    /// Its place in the log.
+    pub cursor: String,
+    /// What happened.
+    #[serde(rename = "type")]
+    pub kind: EventKind,
+    /// The app session concerned.
+    #[serde(default)]
+    pub app_session: Option<String>,
+    /// The session at Passport concerned.
+    #[serde(default)]
+    pub session: Option<String>,
+    /// The person concerned.
+    pub user: String,
+    /// Why.
+    #[serde(default)]
+    pub cause: Option<Cause>,
+    /// When.
+    pub at: Seconds,
+}
+
+/// Kinds of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EventKind {
+    /// An app session is over.
+    #[serde(rename = "session.ended")]
+    SessionEnded,
+    /// A person's data changed.
+    #[serde(rename = "user.updated")]
+    UserUpdated,
+    /// Two accounts became one.
+    #[serde(rename = "user.merged")]
+    UserMerged,
+    /// A person is gone.
+    #[serde(rename = "user.deleted")]
+    UserDeleted,
+    /// A person's standing at this app changed.
+    #[serde(rename = "activation.changed")]
+    ActivationChanged,
+    /// A kind of a later version: skip it.
+    #[serde(other)]
+    Unknown,
+}
+
+impl EventKind {
+    /// The word on the wire and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SessionEnded => "session.ended",
+            Self::UserUpdated => "user.updated",
+            Self::UserMerged => "user.merged",
+            Self::UserDeleted => "user.deleted",
+            Self::ActivationChanged => "activation.changed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A refused API call (RFC 9457, `application/problem+json`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// A URI that names the kind of problem.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What went wrong, for people.
+    pub title: String,
+    /// The HTTP status again.
+    pub status: u16,
+    /// What to do about it.
+    pub detail: String,
+    /// Stable word to decide by.
+    pub code: ErrorCode,
+}
+
+/// The stable words of [`Problem::code`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// 401: the app's id and secret do not go together.
+    InvalidClient,
+    /// 400: unknown, used, expired, another app's, another URL's, another verifier's.
+    InvalidTicket,
+    /// 400: the request itself is malformed.
+    InvalidRequest,
+    /// 403: the person's account is disabled.
+    AccountDisabled,
+    /// 403: the app may not do this.
+    NotAllowed,
+    /// 404.
+    NotFound,
+    /// 409.
+    Conflict,
+    /// 429, with `Retry-After`.
+    TooManyRequests,
+    /// 503, with `Retry-After`: Passport does not know. Never read it as "signed out" or as "allowed".
+    Unavailable,
+    /// A code of a later version.
+    #[serde(other)]
+    Unknown,
+}
+
+impl ErrorCode {
+    /// The HTTP status that goes with the code.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::InvalidClient => 401,
+            Self::InvalidTicket | Self::InvalidRequest => 400,
+            Self::AccountDisabled | Self::NotAllowed => 403,
+            Self::NotFound => 404,
+            Self::Conflict => 409,
+            Self::TooManyRequests => 429,
+            Self::Unavailable => 503,
+            Self::Unknown => 500,
+        }
+    }
+
+    /// The word on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidTicket => "invalid_ticket",
+            Self::InvalidRequest => "invalid_request",
+            Self::AccountDisabled => "account_disabled",
+            Self::NotAllowed => "not_allowed",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::TooManyRequests => "too_many_requests",
+            Self::Unavailable => "unavailable",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Claims of a ticket: "session `sid` may enter app `aud`". It holds no personal data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TicketClaims {
+    /// Passport's public URL.
+    pub iss: String,
+    /// The app it admits to.
+    pub aud: String,
+    /// The person.
+    pub sub: String,
+    /// The session at Passport.
+    pub sid: String,
+    /// Spent once.
+    pub jti: String,
+    /// Issued at.
+    pub iat: Seconds,
+    /// Refused from here on.
+    pub exp: Seconds,
+    /// SHA-256 of the return URL, base64url; absent for in-page tickets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_to_hash: Option<String>,
+    /// SHA-256 of the challenge, base64url; absent when none was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenge_hash: Option<String>,
+}
+
+/// `typ` header of a ticket (RFC 8725 section 3.11).
+pub const TICKET_TYPE: &str = "passport-ticket+jwt";
+
+/// Answer of `GET /.well-known/passport-configuration`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// Passport's public URL, the `iss` of its tickets.
+    pub issuer: String,
+    /// Where to send people to sign in.
+    pub login_endpoint: String,
+    /// Where to send people to sign out.
+    pub logout_endpoint: String,
+    /// Where tickets are redeemed.
+    pub redeem_endpoint: String,
+    /// Where events are read.
+    pub events_endpoint: String,
+    /// Public keys (RFC 7517).
+    pub jwks_uri: String,
+    /// Signature algorithms of tickets.
+    pub ticket_signing_alg_values_supported: Vec<String>,
+    /// Ways to turn a verifier into a challenge (RFC 7636 section 4.3).
+    pub challenge_methods_supported: Vec<String>,
+    /// Values of `prompt`.
+    pub prompt_values_supported: Vec<String>,
+    /// Languages of the pages (BCP 47).
+    pub ui_locales_supported: Vec<String>,
+}

@@ -1,0 +1,130 @@
+//! The running program: what every flow needs, put together once.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    flows::{
+        installation::{self, InstallationError},
+        log_in::Lanes,
+        redeem_ticket::Redemptions,
+        signing_keys::{self, KeysError},
+    },
+    hashing::{self, BadParameters, PasswordPool},
+    random::Random,
+    store::{self, Db, MigrateError, OpenError, StoreError},
+    tokens::{
+        crypto,
+        keyring::Keyring,
+        master_key::{MasterKey, MasterKeyError},
+        secrets::Secrets,
+    },
+};
+
+/// Most signs of life that are being written down at a time; what is beyond waits for its next one.
+const TOUCHES: usize = 64;
+
+/// The running program.
+#[derive(Debug)]
+pub struct App {
+    /// What was configured.
+    pub config: Config,
+    /// The database.
+    pub db: Db,
+    /// The time.
+    pub clock: Clock,
+    /// Chance.
+    pub random: Random,
+    /// Seals what must be read back.
+    pub master: MasterKey,
+    /// Keys derived from the installation secret.
+    pub secrets: Secrets,
+    /// Keys that sign tickets.
+    pub keyring: Keyring,
+    /// Argon2id.
+    pub passwords: PasswordPool,
+    /// Redemptions on their way into one transaction.
+    pub redemptions: Redemptions,
+    /// Log-ins under way, by account.
+    pub lanes: Lanes,
+    /// Signs of life under way.
+    pub touches: Arc<Semaphore>,
+}
+
+/// Why the program cannot run. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Its tables.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    /// Its tables are old and may not be changed.
+    #[error("the database is older than this program: run `sso-server migrate` (database.migrate_on_start is off)")]
+    Outdated,
+    /// The master key.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    /// What is sealed under it.
+    #[error(transparent)]
+    Installation(#[from] InstallationError),
+    /// The signing keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// Argon2id's parameters.
+    #[error(transparent)]
+    Password(#[from] BadParameters),
+    /// The database, later.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl App {
+    /// Opens the database, brings it up to date and reads the keys.
+    pub async fn open(config: Config, clock: Clock, random: Random) -> Result<Arc<Self>, StartError> {
+        crypto::install();
+        let db = Db::open(&store::Options {
+            url: config.database.url.clone(),
+            max_connections: config.database.max_connections,
+        })
+        .await?;
+        // The key before the tables: a start that fails for the key leaves no half-made database.
+        let master = MasterKey::load_or_create(config.master_key.file.as_ref(), &random)?;
+        if config.database.migrate_on_start {
+            store::migrate(&db, &config.database.url).await?;
+        } else if !store::is_current(&db).await? {
+            return Err(StartError::Outdated);
+        }
+        let secrets = installation::open(&db, &master, &random).await?;
+        let keyring = signing_keys::open(&db, &master, &random, clock.now()).await?;
+        let passwords = PasswordPool::start(
+            hashing::Settings {
+                memory_kib: config.password.memory_kib,
+                iterations: config.password.iterations,
+                parallelism: config.password.parallelism,
+                threads: config.password.threads,
+                queue: config.password.queue,
+                wait: config.password.wait.duration(),
+                niceness: config.password.niceness,
+            },
+            random,
+        )?;
+        Ok(Arc::new(Self {
+            config,
+            db,
+            clock,
+            random,
+            master,
+            secrets,
+            keyring,
+            passwords,
+            redemptions: Redemptions::default(),
+            lanes: Lanes::default(),
+            touches: Arc::new(Semaphore::new(TOUCHES)),
+        }))
+    }
+}

@@ -1,0 +1,195 @@
+//! Apps, as an operator manages them.
+
+use client_sdk::wire::Cause;
+
+use super::end_session::{Ended, end_app_in};
+use crate::{
+    app::App,
+    domain::{
+        Millis,
+        app::{App as Client, AppId, AppIdError},
+        audit::{Act, Entry},
+        return_url::{Origin, ReturnUrl, UrlError, checked},
+        token::Token,
+    },
+    store::{StoreError, Stored, apps, audit},
+};
+
+/// Bits of `app_flag`: an i64 without its sign.
+const BITS: i64 = 63;
+
+/// An app to be registered.
+#[derive(Clone, Copy, Debug)]
+pub struct AddApp<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// The name people see.
+    pub name: &'a str,
+    /// Where tickets may go.
+    pub return_urls: &'a [String],
+    /// Who may ask from inside a page.
+    pub origins: &'a [String],
+    /// Where events are pushed.
+    pub events_url: Option<&'a str>,
+    /// Whether JSONP is allowed.
+    pub jsonp: bool,
+    /// Whether it may end every session of a person.
+    pub may_end_user: bool,
+}
+
+/// Why an operator's wish is not granted.
+#[derive(Debug, thiserror::Error)]
+pub enum AppsError {
+    /// The id cannot be.
+    #[error(transparent)]
+    Id(#[from] AppIdError),
+    /// The name cannot be.
+    #[error("an app's name has 1 to 100 characters and no control characters")]
+    Name,
+    /// A URL cannot be registered.
+    #[error("{url}: {why}")]
+    Url {
+        /// Which.
+        url: String,
+        /// Why.
+        why: UrlError,
+    },
+    /// The id is taken, perhaps by an app that was deleted.
+    #[error("the id {0} is taken, or was used by an app that was deleted; ids are not reused")]
+    Taken(AppId),
+    /// The flags of users have no bit left.
+    #[error("no more than {BITS} apps can be registered")]
+    Full,
+    /// No app has this id.
+    #[error("no app is called {0}")]
+    Unknown(String),
+    /// It is so already.
+    #[error("{0} is already {1}")]
+    Already(AppId, &'static str),
+    /// The database is out of reach.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Registers an app; answers it and its secret, which nobody sees again.
+pub async fn add(app: &App, new: AddApp<'_>) -> Result<(Client, Token), AppsError> {
+    let id = AppId::parse(new.id)?;
+    let name = new.name.trim();
+    if !(1..=100).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+        return Err(AppsError::Name);
+    }
+    let bad = |url: &str, why| AppsError::Url { url: url.to_owned(), why };
+    let mut return_urls = Vec::new();
+    for url in new.return_urls {
+        return_urls.push(ReturnUrl::register(url).map_err(|why| bad(url, why))?);
+    }
+    let mut origins = Vec::new();
+    for origin in new.origins {
+        origins.push(Origin::register(origin).map_err(|why| bad(origin, why))?);
+    }
+    if let Some(url) = new.events_url {
+        checked(url).map_err(|why| bad(url, why))?;
+    }
+    let now = app.clock.now();
+    let secret = Token::fresh(&app.random);
+    let mut client = Client {
+        id,
+        bit: 0,
+        name: name.to_owned(),
+        secret: secret.digest(),
+        previous_secret: None,
+        return_urls,
+        origins,
+        events_url: new.events_url.map(str::to_owned),
+        jsonp_since: new.jsonp.then_some(now),
+        may_end_user_since: new.may_end_user.then_some(now),
+        disabled_at: None,
+        created_at: now,
+    };
+    let mut tx = app.db.write().await?;
+    client.bit = match apps::insert(&mut tx, &client).await {
+        Err(error) if error.is_conflict() => return Err(AppsError::Taken(client.id)),
+        result => result?,
+    };
+    if client.bit >= BITS {
+        return Err(AppsError::Full);
+    }
+    let entry = Entry::new(now, Act::AppAdded).app(&client.id).fact("by", "operator");
+    audit::append(&mut tx, &[entry], &app.random).await?;
+    tx.commit().await?;
+    Ok((client, secret))
+}
+
+async fn registered(app: &App, id: &str) -> Result<AppId, AppsError> {
+    let unknown = || AppsError::Unknown(id.to_owned());
+    let id = AppId::parse(id).map_err(|_| unknown())?;
+    match app.db.apps().await?.get(&id) {
+        Some(_) => Ok(id),
+        None => Err(unknown()),
+    }
+}
+
+/// Gives an app a new secret; the old one is good for `overlap` more.
+pub async fn rotate_secret(app: &App, id: &str, overlap: Millis) -> Result<Token, AppsError> {
+    let id = registered(app, id).await?;
+    let now = app.clock.now();
+    let secret = Token::fresh(&app.random);
+    let until = (overlap > 0).then_some(now + overlap);
+    let mut tx = app.db.write().await?;
+    if !apps::set_secret(&mut tx, &id, &secret.digest(), until).await? {
+        return Err(AppsError::Unknown(id.to_string()));
+    }
+    let entry = Entry::new(now, Act::AppChanged).app(&id).fact("change", "secret");
+    audit::append(&mut tx, &[entry], &app.random).await?;
+    tx.commit().await?;
+    Ok(secret)
+}
+
+/// Shuts an app off: no tickets, no redemptions, no API; its sessions end.
+pub async fn disable(app: &App, id: &str) -> Result<Ended, AppsError> {
+    let id = registered(app, id).await?;
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    if !apps::set_disabled(&mut tx, &id, Some(now)).await? {
+        return Err(AppsError::Already(id, "disabled"));
+    }
+    let ended = end_app_in(app, &mut tx, &id, Cause::AppDisabled, now).await?;
+    let entry = Entry::new(now, Act::AppChanged).app(&id).fact("change", "disabled");
+    audit::append(&mut tx, &[entry], &app.random).await?;
+    tx.commit().await?;
+    Ok(ended)
+}
+
+/// Lets an app back in. A redemption may have slipped in beside the shutting off on PostgreSQL;
+/// what it recorded ends now, so that every session at the app is newer than this moment.
+pub async fn enable(app: &App, id: &str) -> Result<(), AppsError> {
+    let id = registered(app, id).await?;
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    if !apps::set_disabled(&mut tx, &id, None).await? {
+        return Err(AppsError::Already(id, "enabled"));
+    }
+    end_app_in(app, &mut tx, &id, Cause::AppDisabled, now).await?;
+    let entry = Entry::new(now, Act::AppChanged).app(&id).fact("change", "enabled");
+    audit::append(&mut tx, &[entry], &app.random).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Removes an app for good.
+pub async fn delete(app: &App, id: &str) -> Result<Ended, AppsError> {
+    let id = registered(app, id).await?;
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    apps::delete(&mut tx, &id, now).await?;
+    let ended = end_app_in(app, &mut tx, &id, Cause::AppDisabled, now).await?;
+    let entry = Entry::new(now, Act::AppChanged).app(&id).fact("change", "deleted");
+    audit::append(&mut tx, &[entry], &app.random).await?;
+    tx.commit().await?;
+    Ok(ended)
+}
+
+/// All apps.
+pub async fn list(app: &App) -> Stored<Vec<Client>> {
+    apps::all(&mut *app.db.read().await?).await
+}

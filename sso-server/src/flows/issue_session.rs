@@ -1,0 +1,147 @@
+//! The one function that issues sessions.
+
+use std::sync::Arc;
+
+use client_sdk::wire::Cause;
+
+use super::end_session::{self, Ending};
+use crate::{
+    app::App,
+    domain::{
+        Millis,
+        audit::{Act, Entry},
+        device::Device,
+        id::{SessionId, UserId},
+        session::LiveSession,
+        throttle::Attempt,
+        token::{Digest, Token},
+    },
+    store::{StoreError, Tx, audit, sessions, throttles, users},
+};
+
+/// Somebody who proved who they are. Only the flows that take a proof can make one, so no way in
+/// can do without (SECURITY-CASES INV-10).
+#[derive(Debug)]
+pub struct Authenticated {
+    pub(super) user: UserId,
+    /// Factors (RFC 8176).
+    pub(super) amr: &'static [&'static str],
+    /// The counted attempt that this log-in is.
+    pub(super) attempt: Attempt,
+}
+
+/// Where a session begins.
+#[derive(Debug)]
+pub struct Origin {
+    /// The device.
+    pub device: Device,
+    /// The address.
+    pub address: String,
+    /// "Keep me signed in".
+    pub keep: bool,
+    /// The session that this browser has now, and the digest of its cookie.
+    pub current: Option<(Arc<LiveSession>, Digest)>,
+}
+
+/// A session and what names it in the browser.
+#[derive(Debug)]
+pub struct IssuedSession {
+    /// Its name.
+    pub id: SessionId,
+    /// For the cookie. There was no other moment to learn it and there will be none.
+    pub token: Token,
+    /// Whether the cookie outlives the browser, and for how long.
+    pub kept_for: Option<Millis>,
+}
+
+/// Why no session is issued.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueSessionError {
+    /// The account is disabled, or gone.
+    #[error("the account is disabled")]
+    Disabled,
+    /// Others' attempts have blocked the account since this log-in began.
+    #[error("the account is blocked for a while")]
+    Blocked,
+    /// The database is out of reach.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Issues a session, or gives the one that this browser has a new cookie if it is the same person.
+/// The old cookie is void with the commit (SECURITY-CASES S-05, L-16). Another person's session in
+/// this browser ends: nothing of it is left for the newcomer (S-12).
+pub async fn issue_session(
+    app: &App,
+    tx: &mut Tx,
+    who: &Authenticated,
+    origin: &Origin,
+    now: Millis,
+) -> Result<IssuedSession, IssueSessionError> {
+    if !users::note_login(tx, &who.user, now).await? {
+        return Err(IssueSessionError::Disabled);
+    }
+    if throttles::blocked_since(tx, &who.attempt, now).await? {
+        return Err(IssueSessionError::Blocked);
+    }
+    let limits = app.config.session_limits();
+    let token = Token::fresh(&app.random);
+    let digest = token.digest();
+
+    if let Some((current, old)) = &origin.current {
+        if current.user == who.user {
+            let renewal = sessions::Renewal {
+                id: &current.id,
+                digest: &digest,
+                amr: who.amr,
+                kept: origin.keep,
+                now,
+                idle_until: limits.idle_until(now, current.expires_at, origin.keep),
+            };
+            if sessions::renew(tx, old, renewal).await? {
+                note(app, tx, Act::LoggedInAgain, who, &current.id, origin, now).await?;
+                let kept_for = origin.keep.then_some(current.expires_at - now);
+                return Ok(IssuedSession { id: current.id.clone(), token, kept_for });
+            }
+        } else {
+            let why = Ending { cause: Cause::User, by: "another log-in in this browser", address: Some(&origin.address) };
+            end_session::end_sessions(app, tx, std::slice::from_ref(&current.id), why, now).await?;
+        }
+    }
+
+    let id = SessionId::fresh(now, &app.random);
+    let expires_at = now + limits.lifetime;
+    let new = sessions::NewSession {
+        id: &id,
+        digest: &digest,
+        user: &who.user,
+        amr: who.amr,
+        kept: origin.keep,
+        device: &origin.device,
+        address: &origin.address,
+        now,
+        idle_until: limits.idle_until(now, expires_at, origin.keep),
+        expires_at,
+    };
+    sessions::insert(tx, new).await?;
+    note(app, tx, Act::LoggedIn, who, &id, origin, now).await?;
+    Ok(IssuedSession { id, token, kept_for: origin.keep.then_some(limits.lifetime) })
+}
+
+async fn note(
+    app: &App,
+    tx: &mut Tx,
+    act: Act,
+    who: &Authenticated,
+    session: &SessionId,
+    origin: &Origin,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let entry = Entry::new(now, act)
+        .user(&who.user)
+        .session(session)
+        .address(&origin.address)
+        .fact("amr", who.amr.to_vec())
+        .fact("device", origin.device.label.as_str());
+    audit::append(tx, &[entry], &app.random).await
+}

@@ -1,0 +1,253 @@
+//! Logging in with a password.
+//!
+//! Unknown, wrong, disabled, blocked: from outside they are one answer that took one hash
+//! (SECURITY-CASES L-01, L-02). The audit log has the reason.
+
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
+
+use super::issue_session::{
+    Authenticated, IssueSessionError, IssuedSession, Origin, issue_session,
+};
+use crate::{
+    app::App,
+    domain::{
+        Millis,
+        audit::{Act, Entry},
+        id::{UserId, fresh_text},
+        password::{Password, PasswordError},
+        throttle::{Attempt, Policy},
+        token::Digest,
+        user::LoginName,
+    },
+    hashing::Busy,
+    store::{
+        StoreError, audit,
+        throttles::{self, Answer},
+        users::{self, Credentials},
+    },
+};
+
+/// What somebody sent with the form.
+#[derive(Debug)]
+pub struct Login<'a> {
+    /// The name field.
+    pub name: &'a str,
+    /// The password field.
+    pub password: &'a str,
+    /// The network that the address belongs to: an IPv4 address, an IPv6 /64.
+    pub network: &'a str,
+    /// The cookie that a browser got when somebody logged in with it before.
+    pub device_cookie: Option<&'a str>,
+    /// Where.
+    pub origin: Origin,
+}
+
+/// Somebody is in.
+#[derive(Debug)]
+pub struct LoggedIn {
+    /// The session.
+    pub session: IssuedSession,
+    /// For the cookie by which this browser is known from now on.
+    pub device_cookie: String,
+}
+
+/// Why nobody is in.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// Name or password are wrong, or the account is disabled or blocked.
+    #[error("refused")]
+    Refused,
+    /// What was typed cannot be a password: nothing was looked up.
+    #[error(transparent)]
+    Malformed(#[from] PasswordError),
+    /// Too many attempts from this network.
+    #[error("too many attempts from this network")]
+    TooMany {
+        /// Not before so many seconds.
+        retry_after: i64,
+    },
+    /// More people log in than can be hashed.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// The database is out of reach.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Most log-ins of one account that are under way at a time on this node. Fewer than the free
+/// attempts of an account: several devices that log in at once do not block each other.
+const LANE_WIDTH: usize = 4;
+const LANES: usize = 256;
+
+/// Log-ins under way, by account. A fixed number of lanes, so a flood of names costs no memory.
+#[derive(Debug)]
+pub struct Lanes(Vec<Semaphore>);
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self((0..LANES).map(|_| Semaphore::new(LANE_WIDTH)).collect())
+    }
+}
+
+impl Lanes {
+    async fn enter(&self, counter: &str, app: &App) -> Result<SemaphorePermit<'_>, Busy> {
+        let sum = counter.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        let lane = self.0.get(sum % LANES).ok_or(Busy)?;
+        let wait = app.config.password.wait.duration();
+        timeout(wait, lane.acquire()).await.map_err(|_| Busy)?.map_err(|_| Busy)
+    }
+}
+
+/// Logs somebody in.
+pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError> {
+    let password = Password::typed(login.password)?;
+    let typed = login.name.get(..LoginName::MAX).unwrap_or(login.name);
+    let name = LoginName::parse(if login.name.len() > LoginName::MAX { "" } else { typed });
+    let account = users::credentials(&mut *app.db.read().await?, &name).await?;
+    let device = account.as_ref().and_then(|account| known_device(app, &account.user, login.device_cookie));
+    let counter = counter(account.as_ref(), &name, device.as_deref());
+
+    let _lane = app.lanes.enter(&counter, app).await?;
+    let attempts = count(app, &login, &counter, device.is_some()).await?;
+
+    let enabled = account.as_ref().is_some_and(|account| account.disabled_at.is_none());
+    let stored = account.as_ref().and_then(|account| account.password_hash.as_deref());
+    // Also for nobody and for the blocked: the answer takes one hash, whoever it was.
+    let verdict = match app.passwords.verify(password.clone(), stored).await {
+        Ok(verdict) => verdict,
+        Err(busy) => {
+            give_back(app, &attempts).await?;
+            return Err(busy.into());
+        }
+    };
+    let (Some(account), Some(attempt)) = (&account, attempts.account.clone()) else {
+        let why = if attempts.account.is_none() { "blocked" } else { "unknown" };
+        return refuse(app, &login, account.as_ref(), why).await;
+    };
+    if !verdict.matches {
+        let why = if stored.is_none() { "no_password" } else { "wrong_password" };
+        return refuse(app, &login, Some(account), why).await;
+    }
+    if !enabled {
+        return refuse(app, &login, Some(account), "disabled").await;
+    }
+    let newer_hash = match stored.filter(|_| verdict.outdated) {
+        Some(old) => app.passwords.hash(password).await.ok().map(|new| (old, new)),
+        None => None,
+    };
+
+    let now = app.clock.now();
+    let who = Authenticated { user: account.user.clone(), amr: &["pwd"], attempt };
+    let mut tx = app.db.write().await?;
+    let session = match issue_session(app, &mut tx, &who, &login.origin, now).await {
+        Ok(session) => session,
+        Err(error) => {
+            drop(tx);
+            let why = match error {
+                IssueSessionError::Disabled => "disabled",
+                IssueSessionError::Blocked => "blocked",
+                IssueSessionError::Store(error) => return Err(error.into()),
+            };
+            return refuse(app, &login, Some(account), why).await;
+        }
+    };
+    throttles::clear(&mut tx, &counter).await?;
+    if let Some(network) = &attempts.network {
+        throttles::give_back(&mut tx, &network.counter, now).await?;
+    }
+    if let Some((old, new)) = &newer_hash {
+        users::upgrade_hash(&mut tx, &account.user, old, new).await?;
+    }
+    tx.commit().await?;
+    Ok(LoggedIn { session, device_cookie: device_cookie(app, &account.user, device, now) })
+}
+
+/// Under which key attempts are counted. A known device has a counter of its own: strangers who
+/// guess at an account do not keep its owner out (SECURITY-CASES L-11).
+fn counter(account: Option<&Credentials>, name: &LoginName, device: Option<&str>) -> String {
+    match (account, device) {
+        (Some(_), Some(device)) => format!("device:{device}"),
+        (Some(account), None) => format!("account:{}", account.user),
+        (None, _) => format!("name:{}", Digest::of(name.canonical().as_bytes()).as_str()),
+    }
+}
+
+/// The device named by a cookie, if the cookie is ours and was made for this account.
+fn known_device(app: &App, user: &UserId, cookie: Option<&str>) -> Option<String> {
+    let (device, stamp) = cookie?.split_once('.')?;
+    let ours = app.secrets.is_stamp(stamp, "device", &[user.as_str(), device]);
+    ours.then(|| device.to_owned())
+}
+
+fn device_cookie(app: &App, user: &UserId, known: Option<String>, now: Millis) -> String {
+    let device = known.unwrap_or_else(|| fresh_text(now, &app.random));
+    let stamp = app.secrets.stamp("device", &[user.as_str(), &device]);
+    format!("{device}.{stamp}")
+}
+
+/// The counted attempts of one log-in.
+struct Attempts {
+    /// `None` when the account is blocked.
+    account: Option<Attempt>,
+    /// `None` for a known device.
+    network: Option<Attempt>,
+}
+
+async fn count(
+    app: &App,
+    login: &Login<'_>,
+    counter: &str,
+    known_device: bool,
+) -> Result<Attempts, LoginError> {
+    let limits = &app.config.throttle;
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let mut network = None;
+    if !known_device {
+        let counter = format!("address:{}", login.network);
+        let policy = Policy::address(limits.address_attempts);
+        match throttles::attempt(&mut tx, &counter, policy, now).await? {
+            Answer::Granted(attempt) => network = Some(attempt),
+            Answer::Blocked { until } => {
+                let retry_after = (until - now).max(0) / 1_000 + 1;
+                return Err(LoginError::TooMany { retry_after });
+            }
+        }
+    }
+    let policy = Policy::account(limits.account_attempts);
+    let account = match throttles::attempt(&mut tx, counter, policy, now).await? {
+        Answer::Granted(attempt) => Some(attempt),
+        Answer::Blocked { .. } => None,
+    };
+    tx.commit().await?;
+    Ok(Attempts { account, network })
+}
+
+/// The attempts were not made after all.
+async fn give_back(app: &App, attempts: &Attempts) -> Result<(), StoreError> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    for attempt in [&attempts.network, &attempts.account].into_iter().flatten() {
+        throttles::give_back(&mut tx, &attempt.counter, now).await?;
+    }
+    tx.commit().await
+}
+
+async fn refuse<T>(
+    app: &App,
+    login: &Login<'_>,
+    account: Option<&Credentials>,
+    why: &str,
+) -> Result<T, LoginError> {
+    let mut entry = Entry::new(app.clock.now(), Act::LoginRefused)
+        .address(&login.origin.address)
+        .fact("why", why);
+    entry.user = account.map(|account| account.user.clone());
+    let mut tx = app.db.write().await?;
+    audit::append(&mut tx, &[entry], &app.random).await?;
+    tx.commit().await?;
+    Err(LoginError::Refused)
+}

@@ -1,0 +1,445 @@
+//! Redeeming a ticket: it is spent, and the app's session is recorded, in one transaction in which
+//! session, user and app are alive.
+//!
+//! Redemptions that arrive together share the transaction (`batch`): reaching the database and
+//! making it durable costs the same for one as for sixty-four.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex},
+};
+
+use client_sdk::wire::{Activation, ActivationState, Cause, RedeemRequest, Redeemed, TicketClaims, User};
+
+use super::{
+    batch::{Batches, Lost},
+    end_session::{Ending, end_app_session},
+    signing_keys,
+};
+use crate::{
+    app::App,
+    config::OnReuse,
+    domain::{
+        MINUTE, Millis,
+        app::{App as Client, AppId},
+        audit::{Act, Entry},
+        id::{AppSessionId, SessionId, UserId},
+        seconds,
+        ticket::{Refusal, Shown, check, check_max_age},
+        token::Digest,
+    },
+    store::{
+        StoreError, Stored, activations, app_sessions, audit,
+        redemptions::{self, Admission, Entrant, MOST, Spend},
+        users,
+    },
+    tokens::ticket::{Read, read},
+};
+
+/// What an app sends.
+#[derive(Debug)]
+pub struct Redemption {
+    /// The app, authenticated a moment ago.
+    pub client: Arc<Client>,
+    /// The body.
+    pub request: RedeemRequest,
+    /// The `Idempotency-Key` header.
+    pub idempotency_key: Option<String>,
+    /// From where.
+    pub address: String,
+}
+
+/// Why nobody enters.
+#[derive(Debug, thiserror::Error)]
+pub enum RedeemError {
+    /// One code for all reasons (DESIGN 4.4); the audit log has the one.
+    #[error("the ticket is refused: {}", .0.as_str())]
+    Refused(Refusal),
+    /// The account was disabled after the ticket was issued.
+    #[error("the account is disabled")]
+    AccountDisabled,
+    /// The app has suspended this person.
+    #[error("the person is suspended at this app")]
+    Suspended,
+    /// The app shows too many bad tickets.
+    #[error("too many refused tickets")]
+    TooMany {
+        /// Not before so many seconds.
+        retry_after: i64,
+    },
+    /// The database is out of reach.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Redemptions on their way into one transaction, and how many of each app were refused this minute.
+pub struct Redemptions {
+    batches: Batches<Item, Outcome>,
+    refused: Mutex<HashMap<AppId, (Millis, u32)>>,
+}
+
+impl Default for Redemptions {
+    fn default() -> Self {
+        Self { batches: Batches::new(MOST), refused: Mutex::default() }
+    }
+}
+
+impl std::fmt::Debug for Redemptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Redemptions")
+    }
+}
+
+/// A genuine ticket on its way into the transaction.
+#[derive(Clone, Debug)]
+struct Item {
+    claims: Box<TicketClaims>,
+    client: Arc<Client>,
+    /// What comparing the ticket with what the app shows has found.
+    checked: Result<(), Refusal>,
+    max_age: Option<i64>,
+    idempotency: Option<Digest>,
+    address: String,
+}
+
+type Outcome = Result<Redeemed, Denied>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Denied {
+    Refused(Refusal),
+    AccountDisabled,
+    Suspended,
+    /// The transaction failed: nothing is known.
+    Failed,
+}
+
+/// Redeems a ticket. Whatever is wrong with a genuine one, showing it spends it (CAS protocol 3.0
+/// section 2.5.1; SECURITY-CASES T-02, T-03).
+pub async fn redeem_ticket(app: &Arc<App>, redemption: Redemption) -> Result<Redeemed, RedeemError> {
+    let now = app.clock.now();
+    let client = &redemption.client;
+    if let Some(retry_after) = too_many(app, &client.id, now) {
+        return Err(RedeemError::TooMany { retry_after });
+    }
+    let Some(claims) = genuine(app, &redemption.request.ticket, now).await? else {
+        count_refusal(app, &client.id, now);
+        let entry = refusal_entry(now, client, &redemption.address, Refusal::NotGenuine);
+        let mut tx = app.db.write().await?;
+        audit::append(&mut tx, &[entry], &app.random).await?;
+        tx.commit().await?;
+        return Err(RedeemError::Refused(Refusal::NotGenuine));
+    };
+    let shown = Shown {
+        app: &client.id,
+        return_to: redemption.request.return_to.as_deref(),
+        verifier: redemption.request.verifier.as_deref(),
+    };
+    let item = Item {
+        checked: check(&claims, shown, now),
+        claims,
+        client: client.clone(),
+        max_age: redemption.request.max_age,
+        idempotency: redemption.idempotency_key.map(|key| Digest::of(key.as_bytes())),
+        address: redemption.address,
+    };
+    let again = item.clone();
+    let shared = app.clone();
+    let outcome = app
+        .redemptions
+        .batches
+        .submit(item, move |items| redeem_together(shared.clone(), items))
+        .await
+        .unwrap_or_else(|Lost| Err(Denied::Failed));
+    match outcome {
+        Ok(redeemed) => Ok(redeemed),
+        Err(Denied::Refused(Refusal::AlreadyUsed)) => repeat_or_refuse(app, &again, now).await,
+        Err(denied) => {
+            if denied != Denied::Failed {
+                count_refusal(app, &client.id, now);
+            }
+            Err(denied.into())
+        }
+    }
+}
+
+impl From<Denied> for RedeemError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Refused(refusal) => Self::Refused(refusal),
+            Denied::AccountDisabled => Self::AccountDisabled,
+            Denied::Suspended => Self::Suspended,
+            Denied::Failed => Self::Store(StoreError::Unavailable("the redemption failed")),
+        }
+    }
+}
+
+/// Reads the text; a key that is not at hand is looked for once.
+async fn genuine(app: &App, text: &str, now: Millis) -> Stored<Option<Box<TicketClaims>>> {
+    let issuer = &app.config.server.public_url;
+    let mut outcome = read(&app.keyring, text, issuer, now);
+    if matches!(outcome, Read::UnknownKey) && app.keyring.may_look(now) {
+        match signing_keys::look(&app.keyring, &app.db, &app.master).await {
+            Ok(()) => outcome = read(&app.keyring, text, issuer, now),
+            Err(signing_keys::KeysError::Store(error)) => return Err(error),
+            Err(signing_keys::KeysError::Keyring(error)) => {
+                tracing::error!(%error, "cannot take over the signing keys");
+            }
+        }
+    }
+    Ok(match outcome {
+        Read::Genuine(claims) => Some(claims),
+        Read::UnknownKey | Read::NotGenuine => None,
+    })
+}
+
+async fn redeem_together(app: Arc<App>, items: Vec<Item>) -> Vec<Outcome> {
+    for _ in 0..3 {
+        match try_together(&app, &items).await {
+            Ok(outcomes) => return outcomes,
+            Err(error) if error.is_retryable() => {}
+            Err(error) => {
+                tracing::error!(%error, "tickets could not be redeemed");
+                break;
+            }
+        }
+    }
+    items.iter().map(|_| Err(Denied::Failed)).collect()
+}
+
+async fn try_together(app: &App, items: &[Item]) -> Stored<Vec<Outcome>> {
+    let now = app.clock.now();
+    let spends: Vec<Spend> = items
+        .iter()
+        .map(|item| Spend {
+            jti: item.claims.jti.clone(),
+            app: item.client.id.clone(),
+            idempotency: item.idempotency.clone(),
+            opens: item.checked.is_ok().then(|| AppSessionId::fresh(now, &app.random)),
+        })
+        .collect();
+
+    let mut tx = app.db.write().await?;
+    let mut unspent: HashSet<String> =
+        redemptions::spend(&mut tx, &spends, now).await?.into_iter().collect();
+    // The first of several with one ticket has it.
+    let standing: Vec<Result<(), Refusal>> = items
+        .iter()
+        .map(|item| match unspent.remove(&item.claims.jti) {
+            true => item.checked,
+            false => Err(Refusal::AlreadyUsed),
+        })
+        .collect();
+    let sessions: Vec<SessionId> = items
+        .iter()
+        .zip(&standing)
+        .filter(|(_, standing)| standing.is_ok())
+        .map(|(item, _)| item.claims.sid.as_str().into())
+        .collect();
+    let entrants = redemptions::lock_entrants(&mut tx, &sessions, now).await?;
+
+    let mut outcomes = Vec::with_capacity(items.len());
+    let mut admissions = Vec::new();
+    let mut newcomers: HashMap<(UserId, AppId), &Arc<Client>> = HashMap::new();
+    let mut entries = Vec::with_capacity(items.len());
+    for ((item, standing), spend) in items.iter().zip(standing).zip(&spends) {
+        let entrant = entrants.get(&item.claims.sid);
+        let outcome = match (standing, &spend.opens) {
+            (Ok(()), Some(opens)) => admit(app, item, entrant, opens, now),
+            (Err(refusal), _) => Err(Denied::Refused(refusal)),
+            (Ok(()), None) => Err(Denied::Failed),
+        };
+        match (&outcome, entrant) {
+            (Ok(redeemed), Some(entrant)) => {
+                admissions.push(Admission {
+                    id: redeemed.app_session.as_str().into(),
+                    session: entrant.session.clone(),
+                    user: entrant.user.clone(),
+                    app: item.client.id.clone(),
+                    expires_at: redeemed.expires_at * 1_000,
+                });
+                if !entrant.activations.contains_key(item.client.id.as_str()) {
+                    newcomers.insert((entrant.user.clone(), item.client.id.clone()), &item.client);
+                }
+                entries.push(
+                    Entry::new(now, Act::TicketRedeemed)
+                        .user(&entrant.user)
+                        .session(&entrant.session)
+                        .app(&item.client.id)
+                        .address(&item.address)
+                        .fact("app_session", redeemed.app_session.as_str())
+                        .fact("amr", redeemed.amr.clone()),
+                );
+            }
+            (Err(denied), _) => {
+                let refusal = match denied {
+                    Denied::Refused(refusal) => *refusal,
+                    _ => Refusal::UserBarred,
+                };
+                // A repeated answer is no refusal; `repeat_or_refuse` writes the line if it is none.
+                if refusal != Refusal::AlreadyUsed {
+                    let entry = refusal_entry(now, &item.client, &item.address, refusal);
+                    entries.push(entry.user(&item.claims.sub.as_str().into()).session(&item.claims.sid.as_str().into()));
+                }
+            }
+            (Ok(_), None) => {}
+        }
+        outcomes.push(outcome);
+    }
+    if !admissions.is_empty() {
+        redemptions::record(&mut tx, &admissions, now).await?;
+    }
+    let mut newcomers: Vec<_> = newcomers.into_iter().collect();
+    newcomers.sort_by(|(one, _), (other, _)| one.cmp(other));
+    for ((user, _), client) in newcomers {
+        activations::first_entry(&mut tx, &user, client, now).await?;
+    }
+    audit::append(&mut tx, &entries, &app.random).await?;
+    tx.commit().await?;
+    Ok(outcomes)
+}
+
+/// Decides over a ticket that was unspent and fits, and says what the app is told.
+fn admit(
+    app: &App,
+    item: &Item,
+    entrant: Option<&Entrant>,
+    opens: &AppSessionId,
+    now: Millis,
+) -> Outcome {
+    let entrant = entrant
+        .filter(|entrant| entrant.user.as_str() == item.claims.sub)
+        .ok_or(Denied::Refused(Refusal::SessionOver))?;
+    if entrant.disabled_at.is_some() {
+        return Err(Denied::AccountDisabled);
+    }
+    let (state, _) = standing_at(entrant, &item.client, now);
+    if state == ActivationState::Suspended {
+        return Err(Denied::Suspended);
+    }
+    check_max_age(entrant.auth_time, item.max_age, now).map_err(Denied::Refused)?;
+    let lifetime = app.config.app_session.lifetime.millis();
+    let expires_at = entrant.session_expires_at.min(now + lifetime);
+    Ok(answer(app, entrant, &item.client, opens, expires_at, now))
+}
+
+fn standing_at(entrant: &Entrant, client: &Client, now: Millis) -> (ActivationState, Millis) {
+    entrant.activations.get(client.id.as_str()).copied().unwrap_or((ActivationState::New, now))
+}
+
+/// What the app is told: only what is meant for it, whatever it asked (SECURITY-CASES T-24).
+fn answer(
+    app: &App,
+    entrant: &Entrant,
+    client: &Client,
+    app_session: &AppSessionId,
+    expires_at: Millis,
+    now: Millis,
+) -> Redeemed {
+    let person = &entrant.profile;
+    let (state, since) = standing_at(entrant, client, now);
+    let lease = app.config.events.lease;
+    Redeemed {
+        app_session: app_session.to_string(),
+        session: entrant.session.to_string(),
+        user: User {
+            id: entrant.user.to_string(),
+            username: person.username.clone(),
+            nickname: person.nickname.clone(),
+            email: person.email.clone(),
+            email_verified: person.email_verified_at.is_some(),
+            locale: person.locale.clone(),
+            avatar_url: person.avatar_url.clone(),
+            profile: serde_json::from_str(&person.profile).unwrap_or_default(),
+        },
+        activation: Activation { state, since: seconds(since) },
+        app_flag: person.app_flag | client.mask(),
+        ac_flag: person.ac_flag,
+        auth_time: seconds(entrant.auth_time),
+        amr: entrant.amr.clone(),
+        expires_at: seconds(expires_at),
+        check_after: seconds(now + lease.millis()),
+        lease_seconds: lease.as_seconds(),
+    }
+}
+
+/// A ticket that was spent before. The app that spent it may hear the answer again under the same
+/// key, as the first one may have been lost on the way (SECURITY-CASES T-10); anybody else hears
+/// that it is refused.
+async fn repeat_or_refuse(app: &App, item: &Item, now: Millis) -> Result<Redeemed, RedeemError> {
+    let mut tx = app.db.write().await?;
+    let spent = redemptions::find(&mut tx, &item.claims.jti).await?;
+    let same_key = |stored: &Option<Digest>| stored.is_some() && *stored == item.idempotency;
+    let first = spent
+        .filter(|spent| spent.app == item.client.id && item.checked.is_ok())
+        .and_then(|spent| spent.opened.map(|opened| (opened, same_key(&spent.idempotency))));
+    let Some((opened, repeat)) = first else {
+        drop(tx);
+        return refuse_reuse(app, item, None, now).await;
+    };
+    let recorded = app_sessions::find(&mut tx, &item.client.id, &opened).await?;
+    let live = recorded.filter(|row| row.ended.is_none() && row.expires_at > now);
+    let Some(row) = live.filter(|_| repeat) else {
+        drop(tx);
+        return refuse_reuse(app, item, (!repeat).then_some(&opened), now).await;
+    };
+    let entrants = redemptions::lock_entrants(&mut tx, &[row.session], now).await?;
+    tx.commit().await?;
+    match entrants.values().next() {
+        Some(entrant) if entrant.disabled_at.is_none() => {
+            Ok(answer(app, entrant, &item.client, &opened, row.expires_at, now))
+        }
+        _ => Err(RedeemError::Refused(Refusal::SessionOver)),
+    }
+}
+
+/// Perhaps somebody stole a ticket: the audit log says so, and by configuration what the first
+/// redemption opened ends (OWASP ASVS 10.4.2; SECURITY-CASES T-05).
+async fn refuse_reuse(
+    app: &App,
+    item: &Item,
+    opened: Option<&AppSessionId>,
+    now: Millis,
+) -> Result<Redeemed, RedeemError> {
+    count_refusal(app, &item.client.id, now);
+    let entry = refusal_entry(now, &item.client, &item.address, Refusal::AlreadyUsed)
+        .user(&item.claims.sub.as_str().into())
+        .session(&item.claims.sid.as_str().into())
+        .fact("possible_theft", true);
+    let mut tx = app.db.write().await?;
+    audit::append(&mut tx, &[entry], &app.random).await?;
+    tx.commit().await?;
+    if let (OnReuse::EndAppSession, Some(opened)) = (app.config.ticket.on_reuse, opened) {
+        let why = Ending { cause: Cause::App, by: "second use of a ticket", address: Some(&item.address) };
+        end_app_session(app, &item.client.id, opened, why).await?;
+    }
+    Err(RedeemError::Refused(Refusal::AlreadyUsed))
+}
+
+fn refusal_entry(now: Millis, client: &Client, address: &str, refusal: Refusal) -> Entry {
+    Entry::new(now, Act::TicketRefused)
+        .app(&client.id)
+        .address(address)
+        .fact("why", refusal.as_str())
+}
+
+fn too_many(app: &App, client: &AppId, now: Millis) -> Option<i64> {
+    let limit = app.config.throttle.refused_tickets_per_minute;
+    let refused = app.redemptions.refused.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let (minute, count) = refused.get(client).copied().unwrap_or_default();
+    let wait = (minute + MINUTE - now) / 1_000 + 1;
+    (minute == now - now.rem_euclid(MINUTE) && count >= limit).then_some(wait)
+}
+
+/// Registered apps only, so the map stays as small as the registry.
+fn count_refusal(app: &App, client: &AppId, now: Millis) {
+    let this_minute = now - now.rem_euclid(MINUTE);
+    let mut refused = app.redemptions.refused.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let entry = refused.entry(client.clone()).or_default();
+    *entry = if entry.0 == this_minute { (this_minute, entry.1 + 1) } else { (this_minute, 1) };
+}
+
+/// Whether a refusal was for the account: asked when the session is gone, to tell the app why.
+pub async fn is_disabled(app: &App, user: &UserId) -> Stored<bool> {
+    let found = users::find(&mut *app.db.read().await?, user).await?;
+    Ok(found.is_some_and(|user| user.disabled_at.is_some()))
+}

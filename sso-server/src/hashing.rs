@@ -1,0 +1,323 @@
+//! Argon2id in a pool of its own.
+//!
+//! A hash takes 14 ms of a core and 19 MiB. On the web workers, or on a pool that grows, a few hundred
+//! people logging in at once would stop everything else and eat gigabytes (SECURITY-CASES Z-01 to
+//! Z-04). So: a few threads, each with memory that it reuses, at low priority; a bounded queue; a
+//! deadline after which a waiting job is dropped unhashed. What does not fit is told to come back.
+//! A job belongs to the pool and not to the request: a client that hangs up frees no extra place.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use argon2::{
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::phc::{Ident, Output, ParamsString, PasswordHash, Salt},
+};
+use subtle::ConstantTimeEq;
+use tokio::sync::oneshot;
+
+use crate::{domain::password::Password, random::Random};
+
+/// Hashes of other systems are accepted up to this cost; beyond it a row is refused, not computed
+/// (SECURITY-CASES L-26).
+const MEMORY_KIB_MAX: u32 = 256 * 1024;
+const ITERATIONS_MAX: u32 = 16;
+const PARALLELISM_MAX: u32 = 8;
+const OUTPUT: usize = 32;
+const SALT: usize = 16;
+/// Memory of a thread that nobody needs is given back.
+const KEEP_MEMORY: Duration = Duration::from_secs(60);
+
+/// Cost and size of the pool.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Argon2 `m`, in KiB.
+    pub memory_kib: u32,
+    /// Argon2 `t`.
+    pub iterations: u32,
+    /// Argon2 `p`.
+    pub parallelism: u32,
+    /// Threads; 0 is one a core.
+    pub threads: usize,
+    /// Jobs that may wait.
+    pub queue: usize,
+    /// How long one may wait.
+    pub wait: Duration,
+    /// Added to the threads' niceness: 0 to 19.
+    pub niceness: i32,
+}
+
+/// The pool has no room, or did not come to it in time. Ask again in a second or so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the password pool is full")]
+pub struct Busy;
+
+/// What comparing a password found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The password is the one behind the hash.
+    pub matches: bool,
+    /// The hash was made with other parameters than today's.
+    pub outdated: bool,
+}
+
+/// The pool.
+#[derive(Debug)]
+pub struct PasswordPool {
+    jobs: SyncSender<Job>,
+    settings: Settings,
+    random: Random,
+    /// A hash of today's parameters that no password has.
+    nobodys: String,
+}
+
+struct Job {
+    password: Password,
+    work: Work,
+    deadline: Instant,
+}
+
+enum Work {
+    Verify { stored: String, reply: oneshot::Sender<Verdict> },
+    Hash { salt: [u8; SALT], reply: oneshot::Sender<String> },
+}
+
+/// The cost parameters are impossible.
+#[derive(Debug, thiserror::Error)]
+#[error("password.memory_kib, iterations and parallelism do not go together: {0}")]
+pub struct BadParameters(String);
+
+impl PasswordPool {
+    /// Starts the threads.
+    pub fn start(settings: Settings, random: Random) -> Result<Self, BadParameters> {
+        let params = Params::new(
+            settings.memory_kib,
+            settings.iterations,
+            settings.parallelism,
+            Some(OUTPUT),
+        )
+        .map_err(|error| BadParameters(error.to_string()))?;
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let threads = if settings.threads == 0 { cores } else { settings.threads };
+        let (jobs, queue) = sync_channel(settings.queue.max(1));
+        let queue = Arc::new(Mutex::new(queue));
+        for number in 0..threads {
+            let (queue, params) = (queue.clone(), params.clone());
+            thread::Builder::new()
+                .name(format!("argon2-{number}"))
+                .spawn(move || {
+                    // Of this thread alone: Linux gives each thread a niceness of its own.
+                    let _ = rustix::process::setpriority_process(None, settings.niceness);
+                    work(&queue, &params);
+                })
+                .map_err(|error| BadParameters(error.to_string()))?;
+        }
+        let nobodys = phc(&params, &random.bytes::<SALT>(), &random.bytes::<OUTPUT>());
+        Ok(Self { jobs, settings, random, nobodys })
+    }
+
+    /// Compares a password with a stored hash. Without one the same work is done for nobody, so
+    /// that nobody can tell the difference (SECURITY-CASES L-02, L-03).
+    pub async fn verify(
+        &self,
+        password: Password,
+        stored: Option<&str>,
+    ) -> Result<Verdict, Busy> {
+        let (reply, answer) = oneshot::channel();
+        let stored = stored.unwrap_or(&self.nobodys).to_owned();
+        self.send(password, Work::Verify { stored, reply })?;
+        answer.await.map_err(|_| Busy)
+    }
+
+    /// Hashes a password; answers a PHC string.
+    pub async fn hash(&self, password: Password) -> Result<String, Busy> {
+        let (reply, answer) = oneshot::channel();
+        let salt = self.random.bytes();
+        self.send(password, Work::Hash { salt, reply })?;
+        answer.await.map_err(|_| Busy)
+    }
+
+    fn send(&self, password: Password, work: Work) -> Result<(), Busy> {
+        let job = Job { password, work, deadline: Instant::now() + self.settings.wait };
+        match self.jobs.try_send(job) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(Busy),
+        }
+    }
+}
+
+fn work(queue: &Mutex<Receiver<Job>>, params: &Params) {
+    let mut memory: Vec<Block> = Vec::new();
+    loop {
+        let job = {
+            let queue = queue.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            queue.recv_timeout(KEEP_MEMORY)
+        };
+        let job = match job {
+            Ok(job) => job,
+            Err(RecvTimeoutError::Timeout) => {
+                memory = Vec::new();
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        // Whoever waited for it has been told to come back, or is about to be.
+        if Instant::now() > job.deadline {
+            continue;
+        }
+        match job.work {
+            Work::Verify { stored, reply } => {
+                let _ = reply.send(verify(&job.password, &stored, params, &mut memory));
+            }
+            Work::Hash { salt, reply } => {
+                if let Some(output) = compute(&job.password, &salt, params, &mut memory) {
+                    let _ = reply.send(phc(params, &salt, &output));
+                }
+            }
+        }
+    }
+}
+
+fn verify(password: &Password, stored: &str, params: &Params, memory: &mut Vec<Block>) -> Verdict {
+    let refused = Verdict { matches: false, outdated: false };
+    // SECURITY-CASES L-25: an empty or unreadable hash is nobody's.
+    let Ok(hash) = PasswordHash::new(stored) else { return refused };
+    let (Ok(theirs), Some(salt), Some(expected)) =
+        (Params::try_from(&hash), hash.salt, hash.hash)
+    else {
+        return refused;
+    };
+    let affordable = theirs.m_cost() <= MEMORY_KIB_MAX
+        && theirs.t_cost() <= ITERATIONS_MAX
+        && theirs.p_cost() <= PARALLELISM_MAX;
+    let known = hash.algorithm == Ident::new_unwrap("argon2id") && hash.version == Some(0x13);
+    if !affordable || !known || expected.len() != OUTPUT {
+        return refused;
+    }
+    let Some(output) = compute(password, salt.as_ref(), &theirs, memory) else { return refused };
+    Verdict {
+        matches: output.ct_eq(expected.as_ref()).into(),
+        outdated: (theirs.m_cost(), theirs.t_cost(), theirs.p_cost())
+            != (params.m_cost(), params.t_cost(), params.p_cost()),
+    }
+}
+
+fn compute(
+    password: &Password,
+    salt: &[u8],
+    params: &Params,
+    memory: &mut Vec<Block>,
+) -> Option<[u8; OUTPUT]> {
+    let blocks = params.block_count();
+    if memory.len() < blocks {
+        memory.resize(blocks, Block::new());
+    }
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
+    let mut output = [0; OUTPUT];
+    argon2
+        .hash_password_into_with_memory(
+            password.expose(),
+            salt,
+            &mut output,
+            memory.get_mut(..blocks)?,
+        )
+        .ok()?;
+    Some(output)
+}
+
+#[expect(clippy::expect_used, reason = "lengths and parameters were checked when the pool was made")]
+fn phc(params: &Params, salt: &[u8], output: &[u8]) -> String {
+    let hash = PasswordHash {
+        algorithm: Ident::new_unwrap("argon2id"),
+        version: Some(0x13),
+        params: ParamsString::try_from(params).expect("valid parameters"),
+        salt: Some(Salt::new(salt).expect("a salt of 16 bytes")),
+        hash: Some(Output::new(output).expect("an output of 32 bytes")),
+    };
+    hash.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings {
+            memory_kib: 64,
+            iterations: 1,
+            parallelism: 1,
+            threads: 1,
+            queue: 4,
+            wait: Duration::from_secs(2),
+            niceness: 0,
+        }
+    }
+
+    fn pool(settings: Settings) -> PasswordPool {
+        PasswordPool::start(settings, Random::system()).unwrap()
+    }
+
+    fn password(text: &str) -> Password {
+        Password::typed(text).unwrap()
+    }
+
+    #[tokio::test]
+    async fn hashes_are_phc_strings_and_verify() {
+        let pool = pool(settings());
+        let hash = pool.hash(password("correct horse")).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{hash}");
+        let right = pool.verify(password("correct horse"), Some(&hash)).await.unwrap();
+        assert_eq!(right, Verdict { matches: true, outdated: false });
+        assert!(!pool.verify(password("wrong horse"), Some(&hash)).await.unwrap().matches);
+        assert!(!pool.verify(password("correct horse"), None).await.unwrap().matches);
+    }
+
+    // SECURITY-CASES L-25, L-26.
+    #[tokio::test]
+    async fn odd_rows_match_nobody() {
+        let pool = pool(settings());
+        for row in [
+            "",
+            " ",
+            "plain",
+            "$argon2id$",
+            "$argon2i$v=19$m=64,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$iWh06vD8Fy27wf9npn6FXWiCX4K6pW6Ue1Bnzz07Z8A",
+            "$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$iWh06vD8Fy27wf9npn6FXWiCX4K6pW6Ue1Bnzz07Z8A",
+        ] {
+            assert!(!pool.verify(password("x"), Some(row)).await.unwrap().matches, "{row:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn hashes_of_older_parameters_are_told_apart() {
+        let old = pool(Settings { memory_kib: 32, ..settings() });
+        let hash = old.hash(password("correct horse")).await.unwrap();
+        let new = pool(settings());
+        let verdict = new.verify(password("correct horse"), Some(&hash)).await.unwrap();
+        assert_eq!(verdict, Verdict { matches: true, outdated: true });
+    }
+
+    // SECURITY-CASES Z-01: what does not fit is refused at once, and nothing grows.
+    #[tokio::test]
+    async fn a_full_queue_says_so() {
+        let slow = Settings { memory_kib: 32 * 1024, iterations: 4, queue: 2, ..settings() };
+        let pool = Arc::new(pool(slow));
+        let asked: Vec<_> = (0..16)
+            .map(|_| {
+                let pool = pool.clone();
+                tokio::spawn(async move { pool.hash(password("correct horse")).await })
+            })
+            .collect();
+        let mut busy = 0;
+        for one in asked {
+            busy += usize::from(one.await.unwrap() == Err(Busy));
+        }
+        assert!((12..16).contains(&busy), "{busy} of 16 were refused");
+    }
+}

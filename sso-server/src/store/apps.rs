@@ -1,0 +1,225 @@
+//! `apps`: the registered sites, and the copy of them at hand.
+//!
+//! Apps change rarely and are asked for with every request, so all of them are kept in memory
+//! together with the version that `registry` had when they were read. Every change raises that
+//! version. A signed-in request learns the present version with its session's row; others on
+//! PostgreSQL ask for it; on SQLite nothing changes without the commit watch knowing.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, RwLock},
+};
+
+use sqlx::{Row, any::AnyRow};
+
+use super::{Conn, Db, Kind, StoreError, Stored, Tx, session_cache::Change};
+use crate::domain::{
+    Millis,
+    app::{App, AppId},
+    return_url::{Origin, ReturnUrl},
+    token::Digest,
+};
+
+/// The copy at hand.
+#[derive(Default)]
+pub(super) struct Registry {
+    snapshot: RwLock<Option<Arc<Snapshot>>>,
+}
+
+/// All apps as of one version.
+#[derive(Debug)]
+pub struct Snapshot {
+    version: i64,
+    epoch: u64,
+    apps: HashMap<AppId, Arc<App>>,
+}
+
+impl Snapshot {
+    /// A registered app, disabled ones included.
+    pub fn get(&self, id: &AppId) -> Option<&Arc<App>> {
+        self.apps.get(id)
+    }
+}
+
+impl Db {
+    /// All apps, as of the last commit by any process.
+    pub async fn apps(&self) -> Stored<Arc<Snapshot>> {
+        match &self.kind {
+            Kind::Sqlite { watch, cache, .. } => {
+                let clean = watch.refresh(cache) && watch.is_reliable();
+                if let Some(snapshot) = self.apps.at_hand()
+                    && clean
+                    && snapshot.epoch == cache.epoch()
+                {
+                    return Ok(snapshot);
+                }
+                let epoch = cache.epoch();
+                self.apps.load(&mut *self.read().await?, epoch).await
+            }
+            Kind::Postgres => {
+                let mut connection = self.read().await?;
+                let version = version(&mut connection).await?;
+                match self.apps.at_hand().filter(|snapshot| snapshot.version == version) {
+                    Some(snapshot) => Ok(snapshot),
+                    None => self.apps.load(&mut connection, 0).await,
+                }
+            }
+        }
+    }
+
+    /// All apps, at least as new as `version`, which a session's row named a moment ago.
+    pub async fn apps_at(&self, version: i64) -> Stored<Arc<Snapshot>> {
+        match self.apps.at_hand().filter(|snapshot| snapshot.version == version) {
+            Some(snapshot) => Ok(snapshot),
+            None => self.apps().await,
+        }
+    }
+}
+
+impl Registry {
+    fn at_hand(&self) -> Option<Arc<Snapshot>> {
+        self.snapshot.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// The version is read first: apps read after it are at least as new as it says.
+    async fn load(&self, conn: &mut Conn, epoch: u64) -> Stored<Arc<Snapshot>> {
+        let version = version(conn).await?;
+        let apps = all(conn).await?;
+        let apps = apps.into_iter().map(|app| (app.id.clone(), Arc::new(app))).collect();
+        let snapshot = Arc::new(Snapshot { version, epoch, apps });
+        *self.snapshot.write().unwrap_or_else(|poisoned| poisoned.into_inner()) =
+            Some(snapshot.clone());
+        Ok(snapshot)
+    }
+}
+
+async fn version(conn: &mut Conn) -> Stored<i64> {
+    let (version,): (i64,) =
+        sqlx::query_as("SELECT version FROM registry WHERE id = 'apps'").fetch_one(conn).await?;
+    Ok(version)
+}
+
+const COLUMNS: &str = "SELECT id, bit, name, secret_digest, previous_secret_digest,
+    previous_secret_until, return_urls, origins, events_url, jsonp_since, may_end_user_since,
+    disabled_at, created_at FROM apps WHERE deleted_at IS NULL ORDER BY id";
+
+/// All apps that were not deleted, by id.
+pub async fn all(conn: &mut Conn) -> Stored<Vec<App>> {
+    sqlx::query(COLUMNS).fetch_all(conn).await?.iter().map(from_row).collect()
+}
+
+fn from_row(row: &AnyRow) -> Stored<App> {
+    let previous: Option<String> = row.try_get(4)?;
+    let until: Option<Millis> = row.try_get(5)?;
+    Ok(App {
+        id: AppId::stored(row.try_get(0)?),
+        bit: row.try_get(1)?,
+        name: row.try_get(2)?,
+        secret: Digest::stored(row.try_get(3)?),
+        previous_secret: previous.map(Digest::stored).zip(until),
+        return_urls: list(row.try_get(6)?)?.into_iter().map(ReturnUrl::stored).collect(),
+        origins: list(row.try_get(7)?)?.into_iter().map(Origin::stored).collect(),
+        events_url: row.try_get(8)?,
+        jsonp_since: row.try_get(9)?,
+        may_end_user_since: row.try_get(10)?,
+        disabled_at: row.try_get(11)?,
+        created_at: row.try_get(12)?,
+    })
+}
+
+fn list(json: String) -> Stored<Vec<String>> {
+    serde_json::from_str(&json)
+        .map_err(|error| StoreError::Unreadable { what: "apps", why: error.to_string() })
+}
+
+/// Every change to an app goes through here: other nodes see the version, our own cache forgets.
+async fn changed(tx: &mut Tx) -> Stored<()> {
+    sqlx::query("UPDATE registry SET version = version + 1 WHERE id = 'apps'")
+        .execute(&mut **tx)
+        .await?;
+    tx.changes(Change::Everything);
+    Ok(())
+}
+
+/// Registers an app and opens its event log; answers its bit. A taken id or name of a deleted app
+/// is a conflict.
+pub async fn insert(tx: &mut Tx, app: &App) -> Stored<i64> {
+    // Raising the version first locks its row: of two processes that add an app, one waits, and
+    // the bits come out different.
+    changed(tx).await?;
+    let (bit,): (i64,) =
+        sqlx::query_as("SELECT COALESCE(MAX(bit), -1) + 1 FROM apps").fetch_one(&mut **tx).await?;
+    let json = |list: Vec<&str>| serde_json::Value::from(list).to_string();
+    sqlx::query(
+        "INSERT INTO apps (id, bit, name, secret_digest, return_urls, origins, events_url,
+             jsonp_since, may_end_user_since, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(app.id.as_str())
+    .bind(bit)
+    .bind(&app.name)
+    .bind(app.secret.as_str())
+    .bind(json(app.return_urls.iter().map(ReturnUrl::as_str).collect()))
+    .bind(json(app.origins.iter().map(Origin::as_str).collect()))
+    .bind(app.events_url.as_deref())
+    .bind(app.jsonp_since)
+    .bind(app.may_end_user_since)
+    .bind(app.created_at)
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query("INSERT INTO event_logs (app_id, head) VALUES ($1, 0)")
+        .bind(app.id.as_str())
+        .execute(&mut **tx)
+        .await?;
+    Ok(bit)
+}
+
+/// Shuts an app off or lets it back in; `false` when there is no such app or nothing changes.
+pub async fn set_disabled(tx: &mut Tx, id: &AppId, disabled_at: Option<Millis>) -> Stored<bool> {
+    let sql = match disabled_at {
+        Some(_) => "UPDATE apps SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NULL",
+        None => "UPDATE apps SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NOT NULL AND deleted_at IS NULL",
+    };
+    let done =
+        sqlx::query(sql).bind(disabled_at).bind(id.as_str()).execute(&mut **tx).await?;
+    changed(tx).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Removes an app for good. Its row stays, shut off and out of every list, and its id stays taken: a
+/// later app of the same name must not inherit tickets, sessions or events (SECURITY-CASES D-12).
+pub async fn delete(tx: &mut Tx, id: &AppId, now: Millis) -> Stored<bool> {
+    let done = sqlx::query(
+        "UPDATE apps SET deleted_at = $1, disabled_at = COALESCE(disabled_at, $1), secret_digest = '',
+             previous_secret_digest = NULL, previous_secret_until = NULL
+         WHERE id = $2 AND deleted_at IS NULL",
+    )
+    .bind(now)
+    .bind(id.as_str())
+    .execute(&mut **tx)
+    .await?;
+    changed(tx).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Gives an app a new secret; the old one is good until `previous_until`.
+pub async fn set_secret(
+    tx: &mut Tx,
+    id: &AppId,
+    secret: &Digest,
+    previous_until: Option<Millis>,
+) -> Stored<bool> {
+    let done = sqlx::query(
+        "UPDATE apps SET secret_digest = $1, previous_secret_until = $2,
+             previous_secret_digest = CASE WHEN $3 = '' THEN NULL ELSE secret_digest END
+         WHERE id = $4 AND deleted_at IS NULL",
+    )
+    .bind(secret.as_str())
+    .bind(previous_until)
+    .bind(if previous_until.is_some() { "keep" } else { "" })
+    .bind(id.as_str())
+    .execute(&mut **tx)
+    .await?;
+    changed(tx).await?;
+    Ok(done.rows_affected() == 1)
+}

@@ -1,0 +1,147 @@
+//! `event_logs` and `events`: each app's ordered log.
+
+use std::sync::LazyLock;
+
+use client_sdk::wire::{Cause, EventKind};
+use sqlx::Row;
+
+use super::{Conn, Stored, Tx, app_sessions::cause, padded::{MOST, Padded}};
+use crate::domain::{
+    Millis,
+    app::AppId,
+    id::{AppSessionId, SessionId, UserId},
+};
+
+/// An entry to be appended.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// Stable over every repetition.
+    pub id: String,
+    /// What happened.
+    pub kind: EventKind,
+    /// The app session concerned.
+    pub app_session: Option<AppSessionId>,
+    /// The session concerned.
+    pub session: Option<SessionId>,
+    /// The person.
+    pub user: UserId,
+    /// Why.
+    pub cause: Option<Cause>,
+}
+
+/// Appends to an app's log and wakes its readers with the commit. Moving the head locks its row, so
+/// numbers become visible in order: who has read up to `n` has missed nothing below. Whoever
+/// appends to several logs does so in the order of app ids, so that two transactions cannot wait
+/// for each other.
+pub async fn append(tx: &mut Tx, app: &AppId, new: &[NewEvent], now: Millis) -> Stored<()> {
+    static INSERT: LazyLock<Padded> = LazyLock::new(|| {
+        Padded::rows(
+            "INSERT INTO events (app_id, seq, id, kind, app_session_id, session_id, user_id, cause, at)
+             VALUES ",
+            0,
+            9,
+            " ON CONFLICT (app_id, seq) DO NOTHING",
+        )
+    });
+    if new.is_empty() {
+        return Ok(());
+    }
+    let count = i64::try_from(new.len()).unwrap_or(i64::MAX);
+    let (head,): (i64,) = sqlx::query_as(
+        "UPDATE event_logs SET head = head + $1 WHERE app_id = $2 RETURNING head",
+    )
+    .bind(count)
+    .bind(app.as_str())
+    .fetch_one(&mut **tx)
+    .await?;
+    let numbered: Vec<(i64, &NewEvent)> = (head - count + 1..).zip(new).collect();
+    for chunk in numbered.chunks(MOST) {
+        let (sql, rows) = INSERT.fit(chunk);
+        let mut query = sqlx::query(sql);
+        for (seq, event) in rows {
+            query = query
+                .bind(app.as_str())
+                .bind(*seq)
+                .bind(&event.id)
+                .bind(event.kind.as_str())
+                .bind(event.app_session.as_ref().map(AppSessionId::as_str))
+                .bind(event.session.as_ref().map(SessionId::as_str))
+                .bind(event.user.as_str())
+                .bind(event.cause.map(Cause::as_str))
+                .bind(now);
+        }
+        query.execute(&mut **tx).await?;
+    }
+    tx.wake(app);
+    Ok(())
+}
+
+/// A stored entry.
+#[derive(Clone, Debug)]
+pub struct StoredEvent {
+    /// Its number in the log.
+    pub seq: i64,
+    /// Stable over every repetition.
+    pub id: String,
+    /// What happened.
+    pub kind: String,
+    /// The app session concerned.
+    pub app_session: Option<String>,
+    /// The session concerned.
+    pub session: Option<String>,
+    /// The person.
+    pub user: String,
+    /// Why.
+    pub cause: Option<Cause>,
+    /// When.
+    pub at: Millis,
+}
+
+/// Entries after `after`, oldest first.
+pub async fn after(
+    conn: &mut Conn,
+    app: &AppId,
+    after: i64,
+    limit: i64,
+) -> Stored<Vec<StoredEvent>> {
+    let rows = sqlx::query(
+        "SELECT seq, id, kind, app_session_id, session_id, user_id, cause, at FROM events
+         WHERE app_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+    )
+    .bind(app.as_str())
+    .bind(after)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let word: Option<String> = row.try_get(6)?;
+            Ok(StoredEvent {
+                seq: row.try_get(0)?,
+                id: row.try_get(1)?,
+                kind: row.try_get(2)?,
+                app_session: row.try_get(3)?,
+                session: row.try_get(4)?,
+                user: row.try_get(5)?,
+                cause: word.map(|word| cause(Some(word))).transpose()?,
+                at: row.try_get(7)?,
+            })
+        })
+        .collect()
+}
+
+/// The number of the last entry, 0 when there is none.
+pub async fn head(conn: &mut Conn, app: &AppId) -> Stored<i64> {
+    let row: Option<(i64,)> = sqlx::query_as("SELECT head FROM event_logs WHERE app_id = $1")
+        .bind(app.as_str())
+        .fetch_optional(conn)
+        .await?;
+    Ok(row.map_or(0, |(head,)| head))
+}
+
+/// The heads of all logs.
+pub async fn heads(conn: &mut Conn) -> Stored<Vec<(AppId, i64)>> {
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as("SELECT app_id, head FROM event_logs").fetch_all(conn).await?;
+    Ok(rows.into_iter().map(|(app, head)| (AppId::stored(app), head)).collect())
+}

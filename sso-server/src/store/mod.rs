@@ -1,0 +1,446 @@
+//! The tables: one file each, plain async functions over a connection. This file holds the rules of
+//! the two databases, so that no other one knows which of them it talks to.
+//!
+//! # One SQL text for both
+//! Everything goes through `sqlx::Any`. That works because the schema keeps to what both databases
+//! share; a test holds the migrations to it.
+//! 1. Columns are TEXT or BIGINT; times are Unix milliseconds; a yes/no fact is a nullable time;
+//!    bytes are base64url; lists and bags are JSON text.
+//! 2. Placeholders are `$n`. No `SUM`, `LIKE`, `now()`, no `EXISTS` as a value, no ordering by a
+//!    nullable column.
+//! 3. Case-insensitive identity is a key column computed in Rust.
+//! 4. What may happen once is one conditional `UPDATE … RETURNING` or `INSERT … ON CONFLICT DO
+//!    NOTHING`: the row decides. Never read, then write.
+//! 5. Whoever writes opens a [`Tx`]; what changes a fact that a cache holds takes `&mut Tx`, so it
+//!    cannot forget to say so.
+//!
+//! # SQLite
+//! One connection writes, and groups the jobs of concurrent callers into one durable transaction
+//! ([`grouped`]); others read beside it. `synchronous=FULL`: an acknowledged write survives a power
+//! cut. Several processes may share the file: [`commits`] notices their commits.
+//!
+//! # PostgreSQL
+//! Nodes keep nothing that another node lacks. READ COMMITTED with row locks: whoever adds a child
+//! (a session to a user, an app session to a session) first updates the parent's row, so that
+//! ending the parent waits for it and then sees it. `LISTEN`/`NOTIFY` wakes waiting polls.
+
+pub mod activations;
+pub mod app_instances;
+pub mod app_sessions;
+pub mod apps;
+pub mod audit;
+mod commits;
+pub mod events;
+mod grouped;
+pub mod meta;
+mod migrate;
+pub mod one_time_links;
+mod padded;
+pub mod redemptions;
+mod session_cache;
+pub mod sessions;
+pub mod signing_keys;
+pub mod throttles;
+pub mod users;
+mod wakes;
+
+use std::{
+    ops::{Deref, DerefMut},
+    path::PathBuf,
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
+
+use sqlx::{
+    Any, AnyConnection, AnyPool, ConnectOptions, Connection, Executor, Transaction,
+    any::{AnyConnectOptions, AnyPoolOptions},
+    pool::PoolConnection,
+};
+
+pub use self::{
+    migrate::{MigrateError, is_current, migrate},
+    sessions::Found,
+};
+use self::{commits::CommitWatch, grouped::GroupedWriter, session_cache::SessionCache, wakes::Wakes};
+use crate::domain::app::AppId;
+
+/// What every store function runs on.
+pub type Conn = AnyConnection;
+
+/// How long anybody waits for a connection or for the writer's turn.
+const ACQUIRE_WITHIN: Duration = Duration::from_secs(3);
+/// A pooled connection that lay idle longer is asked whether it still lives.
+const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
+
+/// The database did not do what was asked. Whoever sees this knows nothing: the answer is 503.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused, failed or was out of reach.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// No turn within the deadline, or the group's commit failed.
+    #[error("database: {0}")]
+    Unavailable(&'static str),
+    /// A stored value cannot be read back.
+    #[error("database: unreadable {what}: {why}")]
+    Unreadable {
+        /// Which column.
+        what: &'static str,
+        /// What the parser said.
+        why: String,
+    },
+}
+
+impl StoreError {
+    /// Whether a unique index refused the row.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+
+    /// Whether another try may succeed: PostgreSQL chose this transaction as the victim of a
+    /// deadlock or a serialization failure.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error))
+            if matches!(error.code().as_deref(), Some("40001" | "40P01")))
+    }
+}
+
+/// Result of a store function.
+pub type Stored<T> = Result<T, StoreError>;
+
+/// Where the database is.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `sqlite://file` or `postgres://…`.
+    pub url: String,
+    /// Most connections of the pool (PostgreSQL), readers (SQLite).
+    pub max_connections: u32,
+}
+
+/// Why the database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL names no supported database.
+    #[error(
+        "database.url `{0}` is not supported; use sqlite://path/to/passport.db or postgres://user:password@host/database"
+    )]
+    Scheme(String),
+    /// It cannot be reached or opened.
+    #[error("cannot open the database {url}: {source}\n{help}")]
+    Unreachable {
+        /// The URL without its password.
+        url: String,
+        /// What the driver says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+        /// What to do.
+        help: &'static str,
+    },
+    /// The SQLite library has the WAL-reset corruption bug (SECURITY-CASES Q-03).
+    #[error("SQLite {0} is too old: 3.51.3 or later is needed")]
+    OldSqlite(String),
+}
+
+enum Kind {
+    Sqlite { writer: Arc<GroupedWriter>, watch: Arc<CommitWatch>, cache: Arc<SessionCache> },
+    Postgres,
+}
+
+/// An open database.
+pub struct Db {
+    kind: Kind,
+    readers: AnyPool,
+    wakes: Arc<Wakes>,
+    apps: apps::Registry,
+}
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.is_sqlite() { "Db(SQLite)" } else { "Db(PostgreSQL)" })
+    }
+}
+
+impl Db {
+    /// Opens the database; a missing SQLite file is created, readable by its owner only.
+    pub async fn open(options: &Options) -> Result<Self, OpenError> {
+        sqlx::any::install_default_drivers();
+        match options.url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") => Self::open_sqlite(options).await,
+            Some("postgres" | "postgresql") => Self::open_postgres(options).await,
+            _ => Err(OpenError::Scheme(options.url.clone())),
+        }
+    }
+
+    async fn open_sqlite(options: &Options) -> Result<Self, OpenError> {
+        let path = sqlite_path(&options.url).ok_or(OpenError::Scheme(options.url.clone()))?;
+        let unreachable = |source: Box<dyn std::error::Error + Send + Sync>| OpenError::Unreachable {
+            url: options.url.clone(),
+            source,
+            help: "Check that the folder exists and that this user may write to it.",
+        };
+        create_private_file(&path).map_err(|error| unreachable(error.into()))?;
+        // One spelling for all, with only the options that we chose.
+        let url = format!("sqlite://{}?mode=rw", path.display());
+        let connect = AnyConnectOptions::from_str(&url)
+            .map_err(|error| unreachable(error.into()))?
+            .disable_statement_logging();
+
+        let mut writer = connect.connect().await.map_err(|error| unreachable(error.into()))?;
+        for pragma in WRITER_PRAGMAS {
+            writer.execute(*pragma).await.map_err(|error| unreachable(error.into()))?;
+        }
+        let (version,): (String,) = sqlx::query_as("SELECT sqlite_version()")
+            .fetch_one(&mut writer)
+            .await
+            .map_err(|error| unreachable(error.into()))?;
+        if version_triple(&version) < (3, 51, 3) {
+            return Err(OpenError::OldSqlite(version));
+        }
+
+        let readers = AnyPoolOptions::new()
+            .max_connections(options.max_connections)
+            .acquire_timeout(ACQUIRE_WITHIN)
+            .test_before_acquire(false)
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    for pragma in READER_PRAGMAS {
+                        connection.execute(*pragma).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect_lazy_with(connect.clone());
+
+        let cache = Arc::new(SessionCache::default());
+        let watch = Arc::new(CommitWatch::open(&path));
+        let wakes = Arc::new(Wakes::default());
+        let writer = GroupedWriter::new(writer, connect, watch.clone(), cache.clone());
+        let kind = Kind::Sqlite { writer: Arc::new(writer), watch, cache };
+        Ok(Self { kind, readers, wakes, apps: apps::Registry::default() })
+    }
+
+    async fn open_postgres(options: &Options) -> Result<Self, OpenError> {
+        let shown = without_password(&options.url);
+        let unreachable = |source: sqlx::Error| OpenError::Unreachable {
+            url: shown.clone(),
+            source: source.into(),
+            help: "Check that PostgreSQL runs there, and that user, password and database exist.",
+        };
+        let connect = AnyConnectOptions::from_str(&options.url)
+            .map_err(unreachable)?
+            .disable_statement_logging();
+        let readers = AnyPoolOptions::new()
+            .max_connections(options.max_connections)
+            .acquire_timeout(ACQUIRE_WITHIN)
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > PING_AFTER_IDLE {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    for setting in POSTGRES_SETTINGS {
+                        connection.execute(*setting).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect_with(connect)
+            .await
+            .map_err(unreachable)?;
+        let wakes = Arc::new(Wakes::default());
+        Ok(Self { kind: Kind::Postgres, readers, wakes, apps: apps::Registry::default() })
+    }
+
+    /// Whether this is the embedded database.
+    pub fn is_sqlite(&self) -> bool {
+        matches!(self.kind, Kind::Sqlite { .. })
+    }
+
+    /// A connection to read from.
+    pub async fn read(&self) -> Stored<PoolConnection<Any>> {
+        Ok(self.readers.acquire().await?)
+    }
+
+    /// A transaction to write in. Nothing is kept unless [`Tx::commit`] answers `Ok`.
+    pub async fn write(&self) -> Stored<Tx> {
+        let inner = match &self.kind {
+            Kind::Sqlite { writer, .. } => Inner::Grouped(writer.begin().await?),
+            Kind::Postgres => Inner::Own(self.readers.begin().await?),
+        };
+        Ok(Tx { inner, wakes: self.wakes.clone(), woken: Vec::new() })
+    }
+
+    /// Waits for news in an app's log; see [`Waiter`](wakes::Waiter).
+    pub fn waiter(&self, app: &AppId) -> wakes::Waiter {
+        self.wakes.waiter(app)
+    }
+
+    /// Sends every waiting poll home, now and from now on: the server is about to stop.
+    pub fn release_waiters(&self) {
+        self.wakes.close();
+    }
+
+    /// Keeps waiting polls awake to what other processes write. Runs until dropped.
+    pub async fn watch_for_news(&self, url: &str) {
+        match &self.kind {
+            Kind::Sqlite { watch, cache, .. } => {
+                wakes::watch_sqlite(&self.wakes, watch, cache).await;
+            }
+            Kind::Postgres => wakes::watch_postgres(self, &self.wakes, url).await,
+        }
+    }
+
+    /// Closes all connections; SQLite's log is folded into the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        if let Kind::Sqlite { writer, .. } = &self.kind {
+            writer.close().await;
+        }
+    }
+}
+
+/// A transaction. Dropped without [`commit`](Self::commit), it never was.
+pub struct Tx {
+    inner: Inner,
+    wakes: Arc<Wakes>,
+    woken: Vec<AppId>,
+}
+
+enum Inner {
+    Grouped(grouped::Job),
+    Own(Transaction<'static, Any>),
+}
+
+impl Tx {
+    /// Makes it so, durably. After an error nothing is known: the caller answers 503.
+    pub async fn commit(mut self) -> Stored<()> {
+        match self.inner {
+            Inner::Grouped(job) => job.commit().await?,
+            Inner::Own(mut transaction) => {
+                self.woken.sort();
+                self.woken.dedup();
+                for app in &self.woken {
+                    wakes::notify(&mut transaction, app).await?;
+                }
+                transaction.commit().await?;
+            }
+        }
+        for app in &self.woken {
+            self.wakes.wake(app);
+        }
+        Ok(())
+    }
+
+    /// After the commit, whoever waits for news of `app` looks again, on every node.
+    pub fn wake(&mut self, app: &AppId) {
+        self.woken.push(app.clone());
+    }
+
+    /// A cached fact changes with this transaction.
+    fn changes(&mut self, change: session_cache::Change) {
+        if let Inner::Grouped(job) = &self.inner {
+            job.changes(change);
+        }
+    }
+}
+
+impl Deref for Tx {
+    type Target = Conn;
+
+    fn deref(&self) -> &Conn {
+        match &self.inner {
+            Inner::Grouped(job) => job,
+            Inner::Own(transaction) => transaction,
+        }
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Conn {
+        match &mut self.inner {
+            Inner::Grouped(job) => job,
+            Inner::Own(transaction) => transaction,
+        }
+    }
+}
+
+const WRITER_PRAGMAS: &[&str] = &[
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -4000",
+];
+
+const READER_PRAGMAS: &[&str] = &[
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA query_only = ON",
+    "PRAGMA cache_size = -1000",
+];
+
+const POSTGRES_SETTINGS: &[&str] = &[
+    "SET synchronous_commit = on",
+    "SET statement_timeout = '5s'",
+    "SET lock_timeout = '4s'",
+    "SET idle_in_transaction_session_timeout = '10s'",
+];
+
+/// The file behind a `sqlite:` URL; `None` for databases in memory, which two connections cannot
+/// share.
+pub fn sqlite_path(url: &str) -> Option<PathBuf> {
+    let rest = url.strip_prefix("sqlite:")?;
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    (!path.is_empty() && !path.contains(":memory:")).then(|| PathBuf::from(path))
+}
+
+fn create_private_file(path: &std::path::Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map(|_| ())
+}
+
+fn version_triple(version: &str) -> (u32, u32, u32) {
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    (next(), next(), next())
+}
+
+/// A database URL fit to be shown.
+pub fn without_password(url: &str) -> String {
+    match url::Url::parse(url) {
+        Ok(mut parsed) if parsed.password().is_some() => {
+            let _ = parsed.set_password(Some("…"));
+            parsed.to_string().replace("%E2%80%A6", "…")
+        }
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlite_urls() {
+        assert_eq!(sqlite_path("sqlite://passport.db"), Some("passport.db".into()));
+        assert_eq!(sqlite_path("sqlite:///var/lib/p.db?mode=rwc"), Some("/var/lib/p.db".into()));
+        assert_eq!(sqlite_path("sqlite::memory:"), None);
+        assert_eq!(version_triple("3.51.3"), (3, 51, 3));
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        assert_eq!(without_password("postgres://me:secret@db/x"), "postgres://me:…@db/x");
+        assert_eq!(without_password("sqlite://p.db"), "sqlite://p.db");
+    }
+}

@@ -1,0 +1,347 @@
+//! `sessions`: Passport's own login state, a row a browser or device.
+
+use std::{sync::Arc, sync::atomic::AtomicI64};
+
+use client_sdk::wire::Cause;
+use sqlx::{Row, any::AnyRow};
+
+use super::{
+    Conn, Db, Kind, Stored, Tx,
+    padded::{MOST, Padded},
+    session_cache::Change,
+};
+use crate::domain::{
+    Millis,
+    device::Device,
+    id::{SessionId, UserId},
+    session::LiveSession,
+    token::Digest,
+};
+
+/// A session to be.
+#[derive(Debug)]
+pub struct NewSession<'a> {
+    /// Its name.
+    pub id: &'a SessionId,
+    /// Digest of what the browser gets.
+    pub digest: &'a Digest,
+    /// Whose.
+    pub user: &'a UserId,
+    /// Factors (RFC 8176).
+    pub amr: &'a [&'a str],
+    /// Whether the cookie outlives the browser.
+    pub kept: bool,
+    /// Where.
+    pub device: &'a Device,
+    /// From where.
+    pub address: &'a str,
+    /// Begins and counts as proven from here.
+    pub now: Millis,
+    /// Idle from here on.
+    pub idle_until: Millis,
+    /// Over from here on.
+    pub expires_at: Millis,
+}
+
+/// Writes a new session. Called by `flows::issue_session` alone (SECURITY-CASES INV-10).
+pub async fn insert(tx: &mut Tx, new: NewSession<'_>) -> Stored<()> {
+    sqlx::query(
+        "INSERT INTO sessions (id, digest, user_id, auth_time, amr, kept_since, device, device_class,
+             address, state, created_at, last_seen_at, idle_until, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '{}', $4, $4, $10, $11)",
+    )
+    .bind(new.id.as_str())
+    .bind(new.digest.as_str())
+    .bind(new.user.as_str())
+    .bind(new.now)
+    .bind(new.amr.join(" "))
+    .bind(new.kept.then_some(new.now))
+    .bind(&new.device.label)
+    .bind(new.device.class.as_str())
+    .bind(new.address)
+    .bind(new.idle_until)
+    .bind(new.expires_at)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// A session proven again.
+#[derive(Debug)]
+pub struct Renewal<'a> {
+    /// Which.
+    pub id: &'a SessionId,
+    /// Digest of the new cookie; the old one is void from this commit on.
+    pub digest: &'a Digest,
+    /// Factors of this proof.
+    pub amr: &'a [&'a str],
+    /// Whether the cookie outlives the browser.
+    pub kept: bool,
+    /// Proven at.
+    pub now: Millis,
+    /// Idle from here on.
+    pub idle_until: Millis,
+}
+
+/// Gives a live session a new cookie and a new time of proof (SECURITY-CASES S-05). `false` when it
+/// has ended meanwhile.
+pub async fn renew(tx: &mut Tx, old: &Digest, renewal: Renewal<'_>) -> Stored<bool> {
+    let done = sqlx::query(
+        "UPDATE sessions SET digest = $1, auth_time = $2, amr = $3, kept_since = $4,
+             last_seen_at = $2, idle_until = $5
+         WHERE id = $6 AND digest = $7 AND ended_at IS NULL",
+    )
+    .bind(renewal.digest.as_str())
+    .bind(renewal.now)
+    .bind(renewal.amr.join(" "))
+    .bind(renewal.kept.then_some(renewal.now))
+    .bind(renewal.idle_until)
+    .bind(renewal.id.as_str())
+    .bind(old.as_str())
+    .execute(&mut **tx)
+    .await?;
+    tx.changes(Change::Session(old.as_str().to_owned()));
+    Ok(done.rows_affected() == 1)
+}
+
+/// What a look-up by cookie finds.
+#[derive(Debug)]
+pub enum Found {
+    /// A live session.
+    Live(Arc<LiveSession>),
+    /// A row not ended yet whose time is up.
+    Over(Arc<LiveSession>, Cause),
+    /// No such session, or it has ended, or its user is disabled.
+    Nothing,
+}
+
+/// The session behind a cookie, as of the last commit by any process.
+pub async fn find_live(db: &Db, digest: &Digest, now: Millis) -> Stored<Found> {
+    let session = match &db.kind {
+        Kind::Sqlite { watch, cache, .. } => {
+            let clean = watch.refresh(cache);
+            match cache.get(digest.as_str()).filter(|_| clean) {
+                Some(session) => Some(session),
+                None => {
+                    let moment = cache.moment();
+                    let session = select_live(&mut *db.read().await?, digest).await?;
+                    if let Some(session) = &session
+                        && watch.is_reliable()
+                    {
+                        cache.put(digest.as_str(), session, moment);
+                    }
+                    session
+                }
+            }
+        }
+        Kind::Postgres => select_live(&mut *db.read().await?, digest).await?,
+    };
+    Ok(match session {
+        None => Found::Nothing,
+        Some(session) => match session.over(now) {
+            None => Found::Live(session),
+            Some(cause) => Found::Over(session, cause),
+        },
+    })
+}
+
+async fn select_live(conn: &mut Conn, digest: &Digest) -> Stored<Option<Arc<LiveSession>>> {
+    let row = sqlx::query(
+        "SELECT s.id, s.user_id, s.auth_time, s.amr, s.kept_since, s.last_seen_at, s.idle_until,
+                s.expires_at, s.state, r.version
+         FROM sessions s
+         JOIN users u ON u.id = s.user_id AND u.disabled_at IS NULL
+         JOIN registry r ON r.id = 'apps'
+         WHERE s.digest = $1 AND s.ended_at IS NULL",
+    )
+    .bind(digest.as_str())
+    .fetch_optional(conn)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Arc::new(LiveSession {
+        id: row.try_get::<String, _>(0)?.into(),
+        user: row.try_get::<String, _>(1)?.into(),
+        auth_time: row.try_get(2)?,
+        amr: words(&row.try_get::<String, _>(3)?),
+        kept: row.try_get::<Option<i64>, _>(4)?.is_some(),
+        last_seen_at: AtomicI64::new(row.try_get(5)?),
+        idle_until: AtomicI64::new(row.try_get(6)?),
+        expires_at: row.try_get(7)?,
+        state: row.try_get(8)?,
+        registry_version: row.try_get(9)?,
+    })))
+}
+
+/// Reads a list written with blanks between, as `amr`.
+pub(super) fn words(text: &str) -> Vec<String> {
+    text.split_ascii_whitespace().map(str::to_owned).collect()
+}
+
+/// Writes down a sign of life, at most once a minute however many nodes try.
+pub async fn touch(
+    conn: &mut Conn,
+    id: &SessionId,
+    now: Millis,
+    idle_until: Millis,
+    unless_seen_since: Millis,
+) -> Stored<()> {
+    sqlx::query(
+        "UPDATE sessions SET last_seen_at = $1, idle_until = $2
+         WHERE id = $3 AND ended_at IS NULL AND last_seen_at <= $4",
+    )
+    .bind(now)
+    .bind(idle_until)
+    .bind(id.as_str())
+    .bind(unless_seen_since)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Writes the small state of the page flow. The condition keeps a slow request from writing into a
+/// session that was ended under it, and an update never makes a row (SECURITY-CASES S-09).
+pub async fn put_state(tx: &mut Tx, digest: &Digest, state: &str) -> Stored<bool> {
+    let done = sqlx::query("UPDATE sessions SET state = $1 WHERE digest = $2 AND ended_at IS NULL")
+        .bind(state)
+        .bind(digest.as_str())
+        .execute(&mut **tx)
+        .await?;
+    tx.changes(Change::Session(digest.as_str().to_owned()));
+    Ok(done.rows_affected() == 1)
+}
+
+/// A session that this transaction ended.
+#[derive(Clone, Debug)]
+pub struct EndedSession {
+    /// Its name.
+    pub id: SessionId,
+    /// Whose it was.
+    pub user: UserId,
+}
+
+/// Ends one session; `None` when it has ended before. Called by `flows::end_session` alone.
+pub async fn end(
+    tx: &mut Tx,
+    id: &SessionId,
+    cause: Cause,
+    now: Millis,
+) -> Stored<Option<EndedSession>> {
+    let row: Option<(String, String)> = sqlx::query_as(
+        "UPDATE sessions SET ended_at = $1, end_cause = $2 WHERE id = $3 AND ended_at IS NULL
+         RETURNING user_id, digest",
+    )
+    .bind(now)
+    .bind(cause.as_str())
+    .bind(id.as_str())
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(row.map(|(user, digest)| {
+        tx.changes(Change::Session(digest));
+        EndedSession { id: id.clone(), user: user.into() }
+    }))
+}
+
+/// Names of a person's sessions that have not ended, in the order in which they are to be locked.
+pub async fn unended_of_user(conn: &mut Conn, user: &UserId) -> Stored<Vec<SessionId>> {
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "SELECT id FROM sessions WHERE user_id = $1 AND ended_at IS NULL ORDER BY id",
+    )
+    .bind(user.as_str())
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|(id,)| id.into()).collect())
+}
+
+/// A session as lists show it.
+#[derive(Clone, Debug)]
+pub struct ListedSession {
+    /// Its name.
+    pub id: SessionId,
+    /// Whose.
+    pub user: UserId,
+    /// The person's name.
+    pub username: String,
+    /// "Firefox on Windows".
+    pub device: String,
+    /// Desktop, phone or native.
+    pub device_class: String,
+    /// From where it began.
+    pub address: String,
+    /// Begun at.
+    pub created_at: Millis,
+    /// Last sign of life, to the minute.
+    pub last_seen_at: Millis,
+    /// Over at the latest.
+    pub expires_at: Millis,
+    /// Names of the apps it is signed in at.
+    pub apps: Vec<String>,
+}
+
+/// Live sessions, of one person or of all, latest first.
+pub async fn live(
+    conn: &mut Conn,
+    user: Option<&UserId>,
+    now: Millis,
+    limit: i64,
+) -> Stored<Vec<ListedSession>> {
+    let rows = sqlx::query(
+        "SELECT s.id, s.user_id, u.username, s.device, s.device_class, s.address, s.created_at,
+                s.last_seen_at, s.expires_at
+         FROM sessions s JOIN users u ON u.id = s.user_id
+         WHERE s.ended_at IS NULL AND s.expires_at > $1 AND s.idle_until > $1
+               AND ($2 = '' OR s.user_id = $2)
+         ORDER BY s.last_seen_at DESC, s.id DESC LIMIT $3",
+    )
+    .bind(now)
+    .bind(user.map_or("", UserId::as_str))
+    .bind(limit)
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut sessions = rows.iter().map(listed).collect::<Result<Vec<_>, _>>()?;
+    for chunk in sessions.chunks_mut(MOST) {
+        let ids: Vec<SessionId> = chunk.iter().map(|session| session.id.clone()).collect();
+        for (session, app) in apps_of(conn, &ids, now).await? {
+            if let Some(listed) = chunk.iter_mut().find(|listed| listed.id == session) {
+                listed.apps.push(app);
+            }
+        }
+    }
+    Ok(sessions)
+}
+
+fn listed(row: &AnyRow) -> Result<ListedSession, sqlx::Error> {
+    Ok(ListedSession {
+        id: row.try_get::<String, _>(0)?.into(),
+        user: row.try_get::<String, _>(1)?.into(),
+        username: row.try_get(2)?,
+        device: row.try_get(3)?,
+        device_class: row.try_get(4)?,
+        address: row.try_get(5)?,
+        created_at: row.try_get(6)?,
+        last_seen_at: row.try_get(7)?,
+        expires_at: row.try_get(8)?,
+        apps: Vec::new(),
+    })
+}
+
+async fn apps_of(
+    conn: &mut Conn,
+    sessions: &[SessionId],
+    now: Millis,
+) -> Stored<Vec<(SessionId, String)>> {
+    static SQL: std::sync::LazyLock<Padded> = std::sync::LazyLock::new(|| {
+        Padded::list(
+            "SELECT DISTINCT x.session_id, a.name FROM app_sessions x JOIN apps a ON a.id = x.app_id
+             WHERE x.ended_at IS NULL AND x.expires_at > $1 AND x.session_id IN (",
+            1,
+            ") ORDER BY a.name",
+        )
+    });
+    let (sql, padded) = SQL.fit(sessions);
+    let mut query = sqlx::query_as::<_, (String, String)>(sql).bind(now);
+    for id in padded {
+        query = query.bind(id.as_str());
+    }
+    let rows = query.fetch_all(conn).await?;
+    Ok(rows.into_iter().map(|(session, app)| (session.into(), app)).collect())
+}

@@ -1,0 +1,110 @@
+//! `throttles`: counted attempts, under keys such as `account:…` and `address:…`.
+
+use super::{Conn, Stored};
+use crate::domain::{
+    Millis,
+    throttle::{Attempt, FORGOTTEN_AFTER, LONGEST_WAIT, Policy},
+};
+
+/// What a counter answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The attempt was counted; go ahead.
+    Granted(Attempt),
+    /// Not before this time.
+    Blocked {
+        /// When the next attempt is free.
+        until: Millis,
+    },
+}
+
+/// Counts an attempt if the counter is not blocked: one statement, so that of parallel attempts
+/// exactly the allowed number is granted (SECURITY-CASES L-07). [`Policy::wait_after`] says in Rust
+/// what the `CASE` says here; a test compares them.
+pub async fn attempt(
+    conn: &mut Conn,
+    counter: &str,
+    policy: Policy,
+    now: Millis,
+) -> Stored<Answer> {
+    let row: Option<(i64,)> = sqlx::query_as(
+        "INSERT INTO throttles (id, failures, blocked_until, last_failure_at)
+         VALUES ($1, 1, $2, $3)
+         ON CONFLICT (id) DO UPDATE SET
+             failures = CASE WHEN throttles.last_failure_at < $4 THEN 1
+                             ELSE throttles.failures + 1 END,
+             blocked_until = CASE WHEN throttles.last_failure_at < $4 THEN $2
+                                  WHEN throttles.failures + 1 < $5 THEN $3
+                                  WHEN throttles.failures + 1 < $5 + 3 THEN $3 + $6
+                                  WHEN throttles.failures + 1 < $5 + 6 THEN $3 + $7
+                                  ELSE $3 + $8 END,
+             last_failure_at = $3
+         WHERE throttles.blocked_until <= $3 OR throttles.blocked_until > $3 + $9
+         RETURNING failures",
+    )
+    .bind(counter)
+    .bind(now + policy.wait_after(1))
+    .bind(now)
+    .bind(now - FORGOTTEN_AFTER)
+    .bind(policy.free)
+    .bind(policy.waits[0])
+    .bind(policy.waits[1])
+    .bind(policy.waits[2])
+    .bind(LONGEST_WAIT)
+    .fetch_optional(&mut *conn)
+    .await?;
+    if let Some((number,)) = row {
+        return Ok(Answer::Granted(Attempt { counter: counter.to_owned(), number }));
+    }
+    let until = blocked_until(conn, counter).await?.unwrap_or(now);
+    Ok(Answer::Blocked { until })
+}
+
+/// Until when a counter is blocked; it may lie in the past.
+pub async fn blocked_until(conn: &mut Conn, counter: &str) -> Stored<Option<Millis>> {
+    let row: Option<(i64,)> = sqlx::query_as("SELECT blocked_until FROM throttles WHERE id = $1")
+        .bind(counter)
+        .fetch_optional(conn)
+        .await?;
+    Ok(row.map(|(until,)| until))
+}
+
+/// Whether attempts after `attempt` have blocked its counter: then the log-in that began with it
+/// comes too late (SECURITY-CASES INV-03).
+pub async fn blocked_since(conn: &mut Conn, attempt: &Attempt, now: Millis) -> Stored<bool> {
+    let row: Option<(i64, i64)> =
+        sqlx::query_as("SELECT failures, blocked_until FROM throttles WHERE id = $1")
+            .bind(&attempt.counter)
+            .fetch_optional(conn)
+            .await?;
+    Ok(row.is_some_and(|(failures, until)| failures > attempt.number && until > now))
+}
+
+/// A success wipes the account's or device's counter.
+pub async fn clear(conn: &mut Conn, counter: &str) -> Stored<()> {
+    sqlx::query("DELETE FROM throttles WHERE id = $1").bind(counter).execute(conn).await?;
+    Ok(())
+}
+
+/// A success gives back the one attempt that an address spent on it, and no other: signing in to an
+/// own account does not buy guesses at others (SECURITY-CASES L-09).
+pub async fn give_back(conn: &mut Conn, counter: &str, now: Millis) -> Stored<()> {
+    sqlx::query(
+        "UPDATE throttles SET failures = failures - 1, blocked_until = $2
+         WHERE id = $1 AND failures > 0",
+    )
+    .bind(counter)
+    .bind(now)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Forgets counters that nobody has touched for a long time.
+pub async fn prune(conn: &mut Conn, untouched_since: Millis) -> Stored<u64> {
+    let done = sqlx::query("DELETE FROM throttles WHERE last_failure_at < $1")
+        .bind(untouched_since)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected())
+}

@@ -1,0 +1,175 @@
+//! Wakes whoever waits for news in an app's log.
+//!
+//! A poll waits on a number that changes when the app's log grows. In this process the commit
+//! changes it. What other processes write is noticed on PostgreSQL by `LISTEN`, with a slow look at
+//! the log heads in case a notification was lost, and on SQLite by looking at the commit counter
+//! every few milliseconds while somebody waits.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use sqlx::postgres::PgListener;
+use tokio::sync::watch;
+
+use super::{
+    Conn, Db, Stored,
+    commits::CommitWatch,
+    events,
+    session_cache::SessionCache,
+};
+use crate::domain::app::AppId;
+
+/// The channel of our notifications.
+const CHANNEL: &str = "passport_events";
+/// How soon a commit of another process to the same SQLite file is noticed.
+const SQLITE_LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How soon a lost notification is made up for.
+const POSTGRES_LOOK_EVERY: Duration = Duration::from_secs(2);
+
+#[derive(Default)]
+pub(super) struct Wakes {
+    apps: Mutex<HashMap<AppId, watch::Sender<u64>>>,
+    closed: AtomicBool,
+}
+
+/// Waits for news of one app.
+pub struct Waiter {
+    receiver: watch::Receiver<u64>,
+    wakes: Arc<Wakes>,
+}
+
+impl Waiter {
+    /// Returns when there may be news since this waiter was made or last returned, or when the
+    /// server is about to stop.
+    pub async fn news(&mut self) {
+        if self.wakes.closed.load(Ordering::SeqCst) {
+            return;
+        }
+        let _ = self.receiver.changed().await;
+    }
+
+    /// Whether to wait no longer: the server is about to stop.
+    pub fn is_closed(&self) -> bool {
+        self.wakes.closed.load(Ordering::SeqCst)
+    }
+}
+
+impl Wakes {
+    pub(super) fn waiter(self: &Arc<Self>, app: &AppId) -> Waiter {
+        let mut apps = self.lock();
+        let sender = apps.entry(app.clone()).or_insert_with(|| watch::Sender::new(0));
+        Waiter { receiver: sender.subscribe(), wakes: self.clone() }
+    }
+
+    pub(super) fn wake(&self, app: &AppId) {
+        if let Some(sender) = self.lock().get(app) {
+            sender.send_modify(|count| *count += 1);
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
+        for sender in self.lock().values() {
+            sender.send_modify(|count| *count += 1);
+        }
+    }
+
+    fn anybody_waits(&self) -> bool {
+        self.lock().values().any(|sender| sender.receiver_count() > 0)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<AppId, watch::Sender<u64>>> {
+        self.apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Tells the other nodes, with the commit of the transaction it is part of.
+pub(super) async fn notify(conn: &mut Conn, app: &AppId) -> Stored<()> {
+    sqlx::query("SELECT pg_notify($1, $2)")
+        .bind(CHANNEL)
+        .bind(app.as_str())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn watch_sqlite(wakes: &Wakes, watch: &CommitWatch, cache: &SessionCache) {
+    let mut last = watch.foreign_commits();
+    let mut ticks = tokio::time::interval(SQLITE_LOOK_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        ticks.tick().await;
+        if !wakes.anybody_waits() {
+            continue;
+        }
+        // Our own commits have woken their waiters already.
+        watch.refresh(cache);
+        let foreign = watch.foreign_commits();
+        if foreign != last {
+            last = foreign;
+            wakes.wake_all();
+        }
+    }
+}
+
+pub(super) async fn watch_postgres(db: &Db, wakes: &Wakes, url: &str) {
+    let mut heads: HashMap<AppId, i64> = HashMap::new();
+    loop {
+        if let Err(error) = listen(db, wakes, url, &mut heads).await {
+            tracing::warn!(%error, "not listening for other nodes' news; trying again");
+        }
+        // Meanwhile the slow look goes on.
+        look_at_heads(db, wakes, &mut heads).await;
+        tokio::time::sleep(POSTGRES_LOOK_EVERY).await;
+    }
+}
+
+async fn listen(
+    db: &Db,
+    wakes: &Wakes,
+    url: &str,
+    heads: &mut HashMap<AppId, i64>,
+) -> Result<(), sqlx::Error> {
+    let mut listener = PgListener::connect(url).await?;
+    listener.listen(CHANNEL).await?;
+    // Whatever came while nobody listened.
+    wakes.wake_all();
+    let mut ticks = tokio::time::interval(POSTGRES_LOOK_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            notification = listener.recv() => {
+                wakes.wake(&AppId::stored(notification?.payload().to_owned()));
+            }
+            _ = ticks.tick() => look_at_heads(db, wakes, heads).await,
+        }
+    }
+}
+
+async fn look_at_heads(db: &Db, wakes: &Wakes, heads: &mut HashMap<AppId, i64>) {
+    if !wakes.anybody_waits() {
+        return;
+    }
+    let looked = async { events::heads(&mut *db.read().await?).await };
+    match looked.await {
+        Ok(now) => {
+            for (app, head) in now {
+                let before = heads.insert(app.clone(), head);
+                if before != Some(head) {
+                    wakes.wake(&app);
+                }
+            }
+        }
+        Err(error) => tracing::warn!(%error, "cannot look at the event logs"),
+    }
+}

@@ -1,0 +1,8 @@
+//! Keys and what is made with them: the master key, secrets sealed under it, the keys that sign
+//! tickets, tickets themselves.
+
+pub mod crypto;
+pub mod keyring;
+pub mod master_key;
+pub mod secrets;
+pub mod ticket;
