@@ -1,1 +1,166 @@
-//! cli
+//! The command line. Every listing and every creation has `--json`. Exit 0 on success, 1 on a
+//! refused operation, 2 on wrong usage. Commands work beside a running server, which obeys at once.
+
+mod apps;
+mod keys;
+mod output;
+mod serve;
+mod sessions;
+mod users;
+
+use std::{
+    io::Write,
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    app::App,
+    clock::Clock,
+    config::{self, Config, LogFormat, Problem},
+    random::Random,
+};
+
+/// Passport: the central sign-in server for a family of sites.
+#[derive(Debug, Parser)]
+#[command(name = "sso-server", version, arg_required_else_help = true)]
+struct Arguments {
+    /// The configuration file [default: passport.toml, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Override a setting, as in --set server.listen=127.0.0.1:0
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until told to stop
+    Serve,
+    /// Check the configuration and name every problem at once
+    Check,
+    /// Bring the database up to date
+    Migrate,
+    /// Manage accounts
+    #[command(subcommand)]
+    User(users::Command),
+    /// Manage apps
+    #[command(subcommand)]
+    App(apps::Command),
+    /// See and end sessions
+    #[command(subcommand)]
+    Session(sessions::Command),
+    /// Manage the keys that sign tickets
+    #[command(subcommand)]
+    Key(keys::Command),
+}
+
+/// A refused operation: one sentence for the person at the terminal.
+#[derive(Debug)]
+struct Refused(String);
+
+impl<E: std::error::Error> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Does what the arguments say.
+pub async fn run() -> ExitCode {
+    // Usage errors end the process here, with 2.
+    let arguments = Arguments::parse();
+    match execute(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Refused(why)) => {
+            let _ = writeln!(std::io::stderr(), "sso-server: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn execute(arguments: Arguments) -> Result<(), Refused> {
+    let config = configuration(&arguments).map_err(|problems| Refused(listed(&problems)))?;
+    match arguments.command {
+        Command::Check => {
+            output::say("The configuration is good.");
+            Ok(())
+        }
+        Command::Serve => {
+            start_log(&config);
+            serve::serve(config).await
+        }
+        Command::Migrate => {
+            let config = Config {
+                database: config::Database { migrate_on_start: true, ..config.database },
+                ..config
+            };
+            let app = open(config).await?;
+            app.db.close().await;
+            output::say("The database is up to date.");
+            Ok(())
+        }
+        Command::User(command) => with_app(config, async |app| users::run(app, command).await).await,
+        Command::App(command) => with_app(config, async |app| apps::run(app, command).await).await,
+        Command::Session(command) => {
+            with_app(config, async |app| sessions::run(app, command).await).await
+        }
+        Command::Key(command) => with_app(config, async |app| keys::run(app, command).await).await,
+    }
+}
+
+async fn open(config: Config) -> Result<Arc<App>, Refused> {
+    Ok(App::open(config, Clock::System, Random::system()).await?)
+}
+
+async fn with_app(
+    config: Config,
+    work: impl AsyncFnOnce(&App) -> Result<(), Refused>,
+) -> Result<(), Refused> {
+    let app = open(config).await?;
+    let done = work(&app).await;
+    app.db.close().await;
+    done
+}
+
+/// The file next to us counts when no other is named.
+const DEFAULT_FILE: &str = "passport.toml";
+
+fn configuration(arguments: &Arguments) -> Result<Config, Vec<Problem>> {
+    let beside = PathBuf::from(DEFAULT_FILE);
+    let file = arguments.config.clone().or_else(|| beside.exists().then_some(beside));
+    let mut flags = Vec::new();
+    for setting in &arguments.settings {
+        match setting.split_once('=') {
+            Some((key, value)) => flags.push((key, value.to_owned())),
+            None => return Err(vec![Problem(format!("--set {setting}: KEY=VALUE is needed"))]),
+        }
+    }
+    config::load(file.as_deref(), std::env::vars(), &flags)
+}
+
+fn listed(problems: &[Problem]) -> String {
+    match problems {
+        [one] => format!("configuration: {one}"),
+        many => {
+            let lines: Vec<String> = many.iter().map(|problem| format!("  - {problem}")).collect();
+            format!("{} problems in the configuration:\n{}", many.len(), lines.join("\n"))
+        }
+    }
+}
+
+/// To stderr: stdout is for what a command answers.
+fn start_log(config: &Config) {
+    // actix-session speaks of every cookie that is out of date; that is nobody's news.
+    let filter = format!("{},actix_session=error,actix_server=warn", config.log.level);
+    let filter = tracing_subscriber::EnvFilter::new(filter);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let _ = match config.log.format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+}

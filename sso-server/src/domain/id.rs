@@ -2,6 +2,7 @@
 
 use std::{fmt, marker::PhantomData};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Builder;
 
 use super::Millis;
@@ -65,6 +66,18 @@ impl<K> From<&str> for Id<K> {
 impl<K> From<Id<K>> for String {
     fn from(id: Id<K>) -> Self {
         id.text
+    }
+}
+
+impl<K> Serialize for Id<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl<'de, K> Deserialize<'de> for Id<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
     }
 }
 

@@ -3,10 +3,12 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use client_sdk::wire::Cause;
+use serde::{Deserialize, Serialize};
 
 use super::{
     DAY, HOUR, MINUTE, Millis, SECOND,
     id::{SessionId, UserId},
+    token::Digest,
 };
 
 /// How often `last_seen_at` is written at most.
@@ -44,10 +46,12 @@ impl Limits {
 /// A session whose row was there, not ended, at the moment it was read, of a user who was not
 /// disabled. Whoever holds one got it from `store::sessions::find_live`; tickets are issued for
 /// nothing else.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct LiveSession {
     /// Its name.
     pub id: SessionId,
+    /// Digest of the cookie by which it was found.
+    pub digest: String,
     /// Whose.
     pub user: UserId,
     /// When the person last proved who they are.
@@ -69,6 +73,11 @@ pub struct LiveSession {
 }
 
 impl LiveSession {
+    /// Digest of the cookie by which it was found.
+    pub fn digest(&self) -> Digest {
+        Digest::stored(self.digest.clone())
+    }
+
     /// Whether its time is up, and by which limit. Decided by the server's clock alone; the
     /// cookie's `Max-Age` counts for nothing (SECURITY-CASES S-06).
     pub fn over(&self, now: Millis) -> Option<Cause> {
@@ -134,6 +143,7 @@ mod tests {
     fn session(expires_at: Millis, idle_until: Millis) -> LiveSession {
         LiveSession {
             id: "s".into(),
+            digest: "d".into(),
             user: "u".into(),
             auth_time: 0,
             amr: vec!["pwd".into()],

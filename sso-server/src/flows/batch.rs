@@ -10,10 +10,13 @@ use tokio::sync::{Mutex as Turn, oneshot};
 /// Collects items while a batch is being worked on; the first to get the turn works on all that
 /// have come in. Under no load a batch is one item and costs one uncontended lock.
 pub(super) struct Batches<I, O> {
-    waiting: Arc<Mutex<Vec<(I, oneshot::Sender<O>)>>>,
+    waiting: Arc<Mutex<Waiting<I, O>>>,
     turn: Arc<Turn<()>>,
     most: usize,
 }
+
+/// Items, and who waits for their outcome.
+type Waiting<I, O> = Vec<(I, oneshot::Sender<O>)>;
 
 /// The batch that the item was in came to no end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +25,7 @@ pub(super) struct Lost;
 impl<I: Send + 'static, O: Send + 'static> Batches<I, O> {
     /// Batches of at most `most` items.
     pub(super) fn new(most: usize) -> Self {
-        Self { waiting: Arc::default(), turn: Arc::default(), most }
+        Self { waiting: Arc::new(Mutex::new(Vec::new())), turn: Arc::default(), most }
     }
 
     /// Hands in an item and waits for its outcome. `work` answers one outcome an item, in order.
@@ -42,7 +45,7 @@ impl<I: Send + 'static, O: Send + 'static> Batches<I, O> {
             let _turn = turn.lock().await;
             // Somebody before may have worked on it already; then there is nothing or others' items.
             loop {
-                let batch: Vec<(I, oneshot::Sender<O>)> = {
+                let batch: Waiting<I, O> = {
                     let mut waiting = lock(&waiting);
                     let many = waiting.len().min(most);
                     waiting.drain(..many).collect()

@@ -1,7 +1,5 @@
 //! The one function that issues sessions.
 
-use std::sync::Arc;
-
 use client_sdk::wire::Cause;
 
 use super::end_session::{self, Ending};
@@ -14,7 +12,7 @@ use crate::{
         id::{SessionId, UserId},
         session::LiveSession,
         throttle::Attempt,
-        token::{Digest, Token},
+        token::Token,
     },
     store::{StoreError, Tx, audit, sessions, throttles, users},
 };
@@ -39,8 +37,8 @@ pub struct Origin {
     pub address: String,
     /// "Keep me signed in".
     pub keep: bool,
-    /// The session that this browser has now, and the digest of its cookie.
-    pub current: Option<(Arc<LiveSession>, Digest)>,
+    /// The session that this browser has now.
+    pub current: Option<LiveSession>,
 }
 
 /// A session and what names it in the browser.
@@ -88,7 +86,7 @@ pub async fn issue_session(
     let token = Token::fresh(&app.random);
     let digest = token.digest();
 
-    if let Some((current, old)) = &origin.current {
+    if let Some(current) = &origin.current {
         if current.user == who.user {
             let renewal = sessions::Renewal {
                 id: &current.id,
@@ -98,7 +96,7 @@ pub async fn issue_session(
                 now,
                 idle_until: limits.idle_until(now, current.expires_at, origin.keep),
             };
-            if sessions::renew(tx, old, renewal).await? {
+            if sessions::renew(tx, &current.digest(), renewal).await? {
                 note(app, tx, Act::LoggedInAgain, who, &current.id, origin, now).await?;
                 let kept_for = origin.keep.then_some(current.expires_at - now);
                 return Ok(IssuedSession { id: current.id.clone(), token, kept_for });

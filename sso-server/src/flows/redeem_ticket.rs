@@ -12,7 +12,7 @@ use std::{
 use client_sdk::wire::{Activation, ActivationState, Cause, RedeemRequest, Redeemed, TicketClaims, User};
 
 use super::{
-    batch::{Batches, Lost},
+    batch::Batches,
     end_session::{Ending, end_app_session},
     signing_keys,
 };
@@ -149,13 +149,19 @@ pub async fn redeem_ticket(app: &Arc<App>, redemption: Redemption) -> Result<Red
         .batches
         .submit(item, move |items| redeem_together(shared.clone(), items))
         .await
-        .unwrap_or_else(|Lost| Err(Denied::Failed));
+        .unwrap_or(Err(Denied::Failed));
     match outcome {
         Ok(redeemed) => Ok(redeemed),
         Err(Denied::Refused(Refusal::AlreadyUsed)) => repeat_or_refuse(app, &again, now).await,
         Err(denied) => {
             if denied != Denied::Failed {
                 count_refusal(app, &client.id, now);
+            }
+            // Disabling an account has ended the session before: say which of the two it was.
+            if denied == Denied::Refused(Refusal::SessionOver)
+                && is_disabled(app, &again.claims.sub.as_str().into()).await?
+            {
+                return Err(RedeemError::AccountDisabled);
             }
             Err(denied.into())
         }
@@ -438,8 +444,7 @@ fn count_refusal(app: &App, client: &AppId, now: Millis) {
     *entry = if entry.0 == this_minute { (this_minute, entry.1 + 1) } else { (this_minute, 1) };
 }
 
-/// Whether a refusal was for the account: asked when the session is gone, to tell the app why.
-pub async fn is_disabled(app: &App, user: &UserId) -> Stored<bool> {
+async fn is_disabled(app: &App, user: &UserId) -> Stored<bool> {
     let found = users::find(&mut *app.db.read().await?, user).await?;
     Ok(found.is_some_and(|user| user.disabled_at.is_some()))
 }

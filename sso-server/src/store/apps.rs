@@ -67,6 +67,11 @@ impl Db {
         }
     }
 
+    /// Reads the registry's version from the database itself: does it answer?
+    pub async fn apps_fresh(&self) -> Stored<i64> {
+        version(&mut *self.read().await?).await
+    }
+
     /// All apps, at least as new as `version`, which a session's row named a moment ago.
     pub async fn apps_at(&self, version: i64) -> Stored<Arc<Snapshot>> {
         match self.apps.at_hand().filter(|snapshot| snapshot.version == version) {

@@ -160,6 +160,7 @@ async fn select_live(conn: &mut Conn, digest: &Digest) -> Stored<Option<Arc<Live
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Arc::new(LiveSession {
         id: row.try_get::<String, _>(0)?.into(),
+        digest: digest.as_str().to_owned(),
         user: row.try_get::<String, _>(1)?.into(),
         auth_time: row.try_get(2)?,
         amr: words(&row.try_get::<String, _>(3)?),

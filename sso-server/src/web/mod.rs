@@ -1,1 +1,135 @@
-//! web
+//! HTTP: one table of routes, pages for people ([`pages`]), an API for programs ([`api`]).
+//!
+//! The layers around every route, from outside in: the request log and the net under panics
+//! ([`log`]), the headers that every answer bears ([`headers`]), the door that refuses what no
+//! honest client sends ([`door`]). Around pages also: errors drawn as pages, and the login state
+//! ([`login_state`]), which reads its row for whoever brings the cookie and so is mounted only there.
+
+pub mod address;
+pub mod api;
+pub mod cookies;
+pub mod csrf;
+pub mod door;
+pub mod headers;
+pub mod input;
+pub mod locale;
+pub mod log;
+pub mod login_state;
+pub mod pages;
+pub mod server;
+pub mod view;
+
+use std::sync::Arc;
+
+use actix_web::{
+    cookie::Key,
+    middleware::{Compress, from_fn},
+    web::{self, ServiceConfig, get, post, resource, route, scope},
+};
+use ipnet::IpNet;
+
+use self::{login_state::LoginStore, view::View};
+use crate::app::App;
+
+/// What the routes share.
+pub struct Web {
+    /// The program.
+    pub app: Arc<App>,
+    /// Templates and messages.
+    pub view: View,
+    /// Proxies whose forwarding headers count.
+    pub proxies: Vec<IpNet>,
+    /// Names under which this server may be addressed.
+    pub hosts: Vec<String>,
+    /// Signs the session cookie.
+    cookie_key: Key,
+}
+
+impl Web {
+    /// Prepares what the routes share. `listens` are the addresses under which the server can be
+    /// reached beside its public name.
+    pub fn new(app: Arc<App>, listens: &[std::net::SocketAddr]) -> Self {
+        Self {
+            view: View::new(app.config.pages.default_locale.as_str()),
+            proxies: app.config.trusted_proxies(),
+            hosts: door::hosts(&app.config.server.public_url, listens),
+            cookie_key: Key::from(&*app.secrets.cookie_key()),
+            app,
+        }
+    }
+}
+
+/// All routes. What is not here does not exist.
+pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
+    let web = web.clone();
+    move |config| {
+        config
+            // Machines
+            .service(only(resource("/healthz").route(get().to(api::health::alive))))
+            .service(only(resource("/readyz").route(get().to(api::health::ready))))
+            .service(only(
+                resource("/.well-known/passport-configuration")
+                    .route(get().to(api::well_known::configuration)),
+            ))
+            .service(only(
+                resource("/.well-known/jwks.json").route(get().to(api::well_known::jwks)),
+            ))
+            .service(
+                scope("/api/v1")
+                    .service(only(
+                        resource("/tickets/redeem").route(post().to(api::tickets::redeem)),
+                    ))
+                    .service(only(
+                        resource("/app-sessions/{id}").route(get().to(api::app_sessions::status)),
+                    ))
+                    .service(only(
+                        resource("/app-sessions/{id}/end").route(post().to(api::app_sessions::end)),
+                    ))
+                    .service(only(resource("/events").route(get().to(api::events::follow))))
+                    .default_service(route().to(api::error::not_found)),
+            )
+            .service(
+                scope("/static")
+                    .wrap(Compress::default())
+                    .service(resource("/{name}").route(get().to(pages::assets::file))),
+            )
+            // People
+            .service(
+                scope("")
+                    .wrap(login_state::middleware(LoginStore::new(&web), &web.cookie_key))
+                    .wrap(from_fn(login_state::keep_cookie))
+                    .wrap(from_fn(pages::error::draw))
+                    .service(page(resource("/").route(get().to(pages::home))))
+                    .service(page(
+                        resource("/login")
+                            .route(get().to(pages::login::show))
+                            .route(post().to(pages::login::submit)),
+                    ))
+                    .service(page(
+                        resource("/logout")
+                            .route(get().to(pages::logout::show))
+                            .route(post().to(pages::logout::submit)),
+                    ))
+                    .service(page(resource("/account").route(get().to(pages::account::show))))
+                    .service(page(
+                        resource("/account/sessions/end").route(post().to(pages::account::end)),
+                    ))
+                    .service(page(
+                        resource("/setup")
+                            .route(get().to(pages::setup::show))
+                            .route(post().to(pages::setup::submit)),
+                    ))
+                    .default_service(route().to(pages::error::not_found)),
+            );
+    }
+}
+
+/// A resource of the API: other methods than its own are told so (405), not that it is not there.
+fn only(resource: actix_web::Resource) -> actix_web::Resource {
+    resource.default_service(route().to(api::error::wrong_method))
+}
+
+/// The same for a page.
+fn page(resource: actix_web::Resource) -> actix_web::Resource {
+    resource.default_service(route().to(pages::error::wrong_method))
+}

@@ -1,0 +1,146 @@
+//! `app …`
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{Refused, output};
+use crate::{
+    app::App,
+    domain::{app::App as Client, return_url::{Origin, ReturnUrl}, seconds},
+    flows::apps::{self, AddApp},
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Register an app and print its secret, once
+    Add {
+        /// Its id: a-z, 0-9, - and _
+        id: String,
+        /// The name people see
+        #[arg(long)]
+        name: String,
+        /// Where tickets may go, exactly; may be repeated
+        #[arg(long, value_name = "URL", num_args = 1.., required = true)]
+        return_to: Vec<String>,
+        /// Who may ask from inside a page, exactly; may be repeated
+        #[arg(long, value_name = "ORIGIN", num_args = 1..)]
+        origin: Vec<String>,
+        /// Where events are pushed
+        #[arg(long, value_name = "URL")]
+        events_url: Option<String>,
+        /// Allow JSONP
+        #[arg(long)]
+        jsonp: bool,
+        /// Let it end every session of a person
+        #[arg(long)]
+        may_end_user: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List apps
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give an app a new secret and print it, once
+    RotateSecret {
+        /// Which app
+        id: String,
+        /// How long the old secret is good, such as 10m
+        #[arg(long, default_value = "0s", value_parser = humantime::parse_duration)]
+        overlap: std::time::Duration,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shut an app off and end its sessions
+    Disable {
+        /// Which app
+        id: String,
+    },
+    /// Let an app back in
+    Enable {
+        /// Which app
+        id: String,
+    },
+    /// Remove an app for good; its id is not used again
+    Delete {
+        /// Which app
+        id: String,
+    },
+}
+
+pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
+    match command {
+        Command::Add { id, name, return_to, origin, events_url, jsonp, may_end_user, json } => {
+            let new = AddApp {
+                id: &id,
+                name: &name,
+                return_urls: &return_to,
+                origins: &origin,
+                events_url: events_url.as_deref(),
+                jsonp,
+                may_end_user,
+            };
+            let (client, secret) = apps::add(app, new).await?;
+            if json {
+                let mut shown = as_json(&client);
+                shown["secret"] = secret.expose().into();
+                output::json(&shown);
+            } else {
+                output::say(&format!("Registered {id}. Its secret, which is not shown again:\n  {}", secret.expose()));
+            }
+        }
+        Command::List { json } => {
+            let clients = apps::list(app).await?;
+            if json {
+                output::json(&clients.iter().map(as_json).collect());
+            } else {
+                let rows: Vec<_> = clients
+                    .into_iter()
+                    .map(|client| {
+                        let urls: Vec<&str> = client.return_urls.iter().map(ReturnUrl::as_str).collect();
+                        let mark = if client.disabled_at.is_some() { "disabled" } else { "" };
+                        vec![client.id.to_string(), client.name.clone(), urls.join(" "), mark.to_owned()]
+                    })
+                    .collect();
+                output::table(&["ID", "NAME", "RETURN URLS", ""], &rows);
+            }
+        }
+        Command::RotateSecret { id, overlap, json } => {
+            let overlap = i64::try_from(overlap.as_millis()).unwrap_or(i64::MAX);
+            let secret = apps::rotate_secret(app, &id, overlap).await?;
+            if json {
+                output::json(&json!({ "id": id, "secret": secret.expose() }));
+            } else {
+                output::say(&format!("The new secret of {id}, which is not shown again:\n  {}", secret.expose()));
+            }
+        }
+        Command::Disable { id } => {
+            let ended = apps::disable(app, &id).await?;
+            output::say(&format!("Disabled {id}; ended {} of its sessions.", ended.app_sessions));
+        }
+        Command::Enable { id } => {
+            apps::enable(app, &id).await?;
+            output::say(&format!("Enabled {id}."));
+        }
+        Command::Delete { id } => {
+            let ended = apps::delete(app, &id).await?;
+            output::say(&format!("Deleted {id}; ended {} of its sessions.", ended.app_sessions));
+        }
+    }
+    Ok(())
+}
+
+fn as_json(client: &Client) -> serde_json::Value {
+    let urls: Vec<&str> = client.return_urls.iter().map(ReturnUrl::as_str).collect();
+    let origins: Vec<&str> = client.origins.iter().map(Origin::as_str).collect();
+    json!({
+        "id": client.id.as_str(), "name": client.name, "bit": client.bit,
+        "return_to": urls, "origins": origins, "events_url": client.events_url,
+        "jsonp": client.jsonp_since.is_some(), "may_end_user": client.may_end_user_since.is_some(),
+        "disabled": client.disabled_at.is_some(), "created_at": seconds(client.created_at),
+    })
+}

@@ -1,0 +1,100 @@
+//! Where a request comes from. Forwarding headers count only from configured proxies: anybody can
+//! send them (SECURITY-CASES L-10, H-01, H-02).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use actix_web::{HttpRequest, http::header::HeaderMap};
+use ipnet::IpNet;
+
+/// A client's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address(IpAddr);
+
+impl Address {
+    /// Of this request.
+    pub fn of(request: &HttpRequest, proxies: &[IpNet]) -> Self {
+        let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+        Self(behind_proxies(peer.to_canonical(), request.headers(), proxies))
+    }
+
+    /// To show and to log.
+    pub fn shown(self) -> String {
+        self.0.to_string()
+    }
+
+    /// What attempts are counted by: one customer of one provider, so an IPv6 /64.
+    pub fn network(self) -> String {
+        match self.0 {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => {
+                let prefix = u128::from(address) & !u128::from(u64::MAX);
+                format!("{}/64", Ipv6Addr::from(prefix))
+            }
+        }
+    }
+}
+
+/// Walks `X-Forwarded-For` from the right as long as the hops are ours; the first that is not is
+/// the client. What cannot be read as an address ends the walk: nothing is looked up for it.
+fn behind_proxies(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
+    let ours = |address: &IpAddr| proxies.iter().any(|network| network.contains(address));
+    let mut client = peer;
+    let named: Vec<&str> = headers
+        .get_all("x-forwarded-for")
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(','))
+        .collect();
+    for hop in named.into_iter().rev() {
+        if !ours(&client) {
+            break;
+        }
+        match hop.trim().parse::<IpAddr>() {
+            Ok(address) => client = address.to_canonical(),
+            Err(_) => break,
+        }
+    }
+    client
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn client(peer: &str, forwarded: &[&str], proxies: &[&str]) -> String {
+        let mut request = TestRequest::default();
+        for header in forwarded {
+            request = request.append_header(("X-Forwarded-For", *header));
+        }
+        let proxies: Vec<IpNet> = proxies.iter().map(|p| p.parse().unwrap()).collect();
+        let request = request.to_http_request();
+        behind_proxies(peer.parse().unwrap(), request.headers(), &proxies).to_string()
+    }
+
+    #[test]
+    fn strangers_forward_nothing() {
+        assert_eq!(client("203.0.113.9", &["1.2.3.4"], &[]), "203.0.113.9");
+        assert_eq!(client("203.0.113.9", &["1.2.3.4"], &["10.0.0.0/8"]), "203.0.113.9");
+    }
+
+    #[test]
+    fn the_last_hop_that_is_not_ours() {
+        let ours = ["10.0.0.0/8"];
+        assert_eq!(client("10.0.0.1", &["6.6.6.6, 1.2.3.4"], &ours), "1.2.3.4");
+        assert_eq!(client("10.0.0.1", &["1.2.3.4, 10.0.0.2"], &ours), "1.2.3.4");
+        assert_eq!(client("10.0.0.1", &["6.6.6.6", "1.2.3.4"], &ours), "1.2.3.4");
+        assert_eq!(client("10.0.0.1", &[], &ours), "10.0.0.1");
+        for odd in ["a", "unknown", "_x", "1.2.3.4:80", "fe80::1%eth0", ""] {
+            assert_eq!(client("10.0.0.1", &[odd], &ours), "10.0.0.1", "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn one_ipv6_customer_is_one_network() {
+        let address = |text: &str| Address(text.parse().unwrap());
+        assert_eq!(address("2001:db8:1:2::1").network(), address("2001:db8:1:2:ffff::9").network());
+        assert_ne!(address("2001:db8:1:2::1").network(), address("2001:db8:1:3::1").network());
+        assert_eq!(address("203.0.113.9").network(), "203.0.113.9");
+    }
+}

@@ -1,0 +1,152 @@
+//! `GET /api/v1/events`: as a long poll, or as a stream of server-sent events.
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{ACCEPT, CONTENT_TYPE},
+    web::{Bytes, Data},
+};
+use client_sdk::wire::EventPage;
+use futures_util::stream;
+use serde::Deserialize;
+
+use super::{
+    super::{Web, input::Query},
+    client::AuthenticatedClient,
+    error::ApiError,
+};
+use crate::{
+    app::App,
+    domain::app::App as Client,
+    flows::follow_events::{self, Follow, FollowError},
+};
+
+/// A quiet stream says that it lives this often; proxies close silent connections.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// What an app asks.
+#[derive(Debug, Deserialize)]
+pub struct EventsQuery {
+    after: Option<String>,
+    instance: Option<String>,
+    wait: Option<u64>,
+}
+
+/// Answers the entries after a cursor.
+pub async fn follow(
+    web: Data<Web>,
+    client: AuthenticatedClient,
+    query: Query<EventsQuery>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let query = query.0?;
+    let streamed = request
+        .headers()
+        .get(ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/event-stream"));
+    let resumed = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
+    let after = match query.after.as_deref().or(resumed.filter(|_| streamed)) {
+        None => None,
+        Some(cursor) => Some(cursor.parse().ok().filter(|_| is_cursor(cursor)).ok_or(
+            ApiError::invalid_request("after: a cursor as it came in an answer, or 0 for the beginning."),
+        )?),
+    };
+    let instance = match query.instance {
+        Some(name) if !is_instance(&name) => {
+            return Err(ApiError::invalid_request(
+                "instance: 1 to 64 characters of letters, digits, '.', '_', '-'.",
+            ));
+        }
+        other => other,
+    };
+    let ask = Follow { after, instance, wait: Duration::from_secs(query.wait.unwrap_or(0)) };
+    if streamed {
+        return Ok(stream_events(web.app.clone(), client.0, ask));
+    }
+    Ok(HttpResponse::Ok().json(page(&web.app, &client.0, &ask).await?))
+}
+
+async fn page(app: &App, client: &Client, ask: &Follow) -> Result<EventPage, ApiError> {
+    follow_events::follow(app, client, ask).await.map_err(|error| match error {
+        FollowError::BeyondEnd => ApiError::invalid_request(
+            "after: this cursor is beyond the end of the log; begin again without one.",
+        ),
+        FollowError::TooManyInstances => ApiError::invalid_request(
+            "instance: too many different names; give each running copy one that it keeps.",
+        ),
+        FollowError::Store(error) => error.into(),
+    })
+}
+
+/// Canonical decimal only, so that one place in the log has one spelling.
+fn is_cursor(text: &str) -> bool {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    digits && (text == "0" || !text.starts_with('0'))
+}
+
+fn is_instance(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    (1..=64).contains(&text.len()) && text.bytes().all(plain)
+}
+
+/// Each entry is an SSE event with the cursor as its id. A reader acknowledges by asking again
+/// after a cursor; what it has read on an open stream alone counts as unconfirmed.
+fn stream_events(app: Arc<App>, client: Arc<Client>, ask: Follow) -> HttpResponse {
+    let states = stream::unfold(Some(ask), move |ask| {
+        let (app, client) = (app.clone(), client.clone());
+        async move {
+            let ask = Follow { wait: HEARTBEAT, ..ask? };
+            let page = match follow_events::follow(&app, &client, &ask).await {
+                Ok(page) => page,
+                // The reader comes back and hears what is the matter.
+                Err(_) => return None,
+            };
+            let text = sse(&page, ask.after.is_none());
+            // Asking confirmed what came before; what is sent now is not confirmed by being sent.
+            let next = Follow { after: page.cursor.parse().ok(), instance: None, wait: HEARTBEAT };
+            let goes_on = follow_events::goes_on(&app, &client);
+            Some((Ok::<_, actix_web::Error>(Bytes::from(text)), goes_on.then_some(next)))
+        }
+    });
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/event-stream"))
+        .insert_header(("X-Accel-Buffering", "no"))
+        .streaming(Box::pin(states))
+}
+
+fn sse(page: &EventPage, first: bool) -> String {
+    if first {
+        return format!("event: ready\nid: {}\ndata: {{\"lease_seconds\":{}}}\n\n", page.cursor, page.lease_seconds);
+    }
+    if page.events.is_empty() {
+        return format!(": still here\nevent: heartbeat\nid: {}\ndata: {{\"lease_seconds\":{}}}\n\n", page.cursor, page.lease_seconds);
+    }
+    let mut text = String::new();
+    for event in &page.events {
+        let data = serde_json::to_string(event).unwrap_or_default();
+        text.push_str(&format!("event: {}\nid: {}\ndata: {data}\n\n", event.kind.as_str(), event.cursor));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // SECURITY-CASES B-18: a cursor has one spelling.
+    #[test]
+    fn cursors_and_names() {
+        for good in ["0", "7", "1234567890"] {
+            assert!(is_cursor(good), "{good}");
+        }
+        for bad in ["", "-1", "+1", "01", "1.0", "0x1", "1 ", "١"] {
+            assert!(!is_cursor(bad), "{bad:?}");
+        }
+        assert!(is_instance("web-1.eu_a"));
+        for bad in ["", "a b", "a\nb", &"x".repeat(65), "é"] {
+            assert!(!is_instance(bad), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The API for programs: JSON in and out, problems by RFC 9457, apps known by HTTP Basic.
+
+pub mod app_sessions;
+pub mod client;
+pub mod error;
+pub mod events;
+pub mod health;
+pub mod tickets;
+pub mod well_known;

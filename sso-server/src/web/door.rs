@@ -1,0 +1,108 @@
+//! The door: what no honest client sends is refused before anything looks at it.
+
+use std::net::SocketAddr;
+
+use actix_web::{
+    Error, HttpResponse,
+    body::{BoxBody, EitherBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{CONTENT_TYPE, HOST},
+    middleware::Next,
+    web::Data,
+};
+
+use super::{Web, cookies};
+
+/// Longest path and query, in bytes.
+const TARGET_MAX: usize = 8_192;
+
+/// Why a request is refused at the door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    Cookies,
+    Host,
+    Target,
+}
+
+/// Refuses them.
+pub async fn refuse_the_dishonest(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<EitherBody<impl MessageBody, BoxBody>>, Error> {
+    match check(&request) {
+        Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
+        Err(refusal) => Ok(request.into_response(explain(refusal)).map_into_right_body()),
+    }
+}
+
+fn check(request: &ServiceRequest) -> Result<(), Refusal> {
+    let uri = request.uri();
+    // `GET http://evil/ HTTP/1.1`: only proxies are spoken to like that (SECURITY-CASES H-03).
+    if uri.authority().is_some() || uri.path_and_query().is_some_and(|t| t.as_str().len() > TARGET_MAX) {
+        return Err(Refusal::Target);
+    }
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let known = request
+        .app_data::<Data<Web>>()
+        .is_some_and(|web| web.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)));
+    // Machines probe health by whatever address they have.
+    if !known && !matches!(uri.path(), "/healthz" | "/readyz") {
+        return Err(Refusal::Host);
+    }
+    cookies::check(request.headers()).map_err(|_| Refusal::Cookies)
+}
+
+/// In plain text: who meets this is a program, or a browser that somebody has meddled with.
+fn explain(refusal: Refusal) -> HttpResponse {
+    let (mut response, text) = match refusal {
+        Refusal::Cookies => (
+            HttpResponse::BadRequest(),
+            "400: This request carries cookies with ambiguous names. Clear the cookies of this site \
+             in your browser and try again.\n",
+        ),
+        Refusal::Host => (
+            HttpResponse::build(actix_web::http::StatusCode::MISDIRECTED_REQUEST),
+            "421: This server does not answer under this host name. Operators: set \
+             server.public_url to the address that people use.\n",
+        ),
+        Refusal::Target => {
+            (HttpResponse::BadRequest(), "400: The address of this request is malformed.\n")
+        }
+    };
+    response.insert_header((CONTENT_TYPE, "text/plain; charset=utf-8")).body(text)
+}
+
+/// The values of `Host` that are answered: the public name, and the addresses listened on.
+pub fn hosts(public_url: &str, listens: &[SocketAddr]) -> Vec<String> {
+    let mut hosts = Vec::new();
+    if let Ok(url) = url::Url::parse(public_url) {
+        let host = url.host_str().unwrap_or_default();
+        // With the port, and without it where browsers leave it out or a proxy strips it.
+        if let Some(port) = url.port_or_known_default() {
+            hosts.push(format!("{host}:{port}"));
+        }
+        hosts.push(host.to_owned());
+    }
+    for address in listens {
+        let port = address.port();
+        hosts.push(address.to_string());
+        hosts.extend([format!("localhost:{port}"), format!("127.0.0.1:{port}"), format!("[::1]:{port}")]);
+    }
+    hosts.sort();
+    hosts.dedup();
+    hosts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_this_server() {
+        let hosts = hosts("https://sso.example", &["10.0.0.7:8800".parse().unwrap()]);
+        for known in ["sso.example", "sso.example:443", "10.0.0.7:8800", "127.0.0.1:8800"] {
+            assert!(hosts.contains(&known.to_owned()), "{known} in {hosts:?}");
+        }
+        assert!(!hosts.contains(&"evil.example".to_owned()));
+    }
+}

@@ -1,0 +1,219 @@
+//! The browser's login state: `actix-session` over the `sessions` table.
+//!
+//! The cookie holds an opaque token, signed by actix-session; the row holds its digest. Rows are
+//! made by `flows::issue_session` and ended by `flows::end_session`, never by the middleware: its
+//! `save` only hands out the token of a session that a flow has issued in this request. So an
+//! anonymous visit makes no row (SECURITY-CASES S-26), and a slow request that ends after a logout
+//! brings nothing back (S-09).
+
+use std::{collections::HashMap, sync::Arc};
+
+use actix_session::{
+    Session, SessionMiddleware,
+    config::{CookieContentSecurity, SessionLifecycle, BrowserSession},
+    storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError},
+};
+use actix_web::{
+    Error, FromRequest, HttpMessage, HttpRequest,
+    body::MessageBody,
+    cookie::{Key, SameSite, time::Duration},
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    http::header::{HeaderValue, SET_COOKIE},
+    middleware::Next,
+};
+use futures_util::future::{Ready, ready};
+
+use super::{Web, cookies};
+use crate::{
+    app::App,
+    domain::{Millis, SECOND, session::LiveSession, token::Token},
+    flows::{
+        end_session::{Ending, end_session},
+        housekeeping,
+        issue_session::IssuedSession,
+    },
+    store::{
+        Stored,
+        sessions::{self, Found},
+    },
+};
+
+/// Where the session stands in the middleware's state. Not stored: it is read from columns.
+const SESSION: &str = "session";
+/// Where a flow's new token stands. Not stored.
+const ISSUED: &str = "issued";
+
+/// actix-session's store, over our table.
+pub struct LoginStore {
+    app: Arc<App>,
+}
+
+impl LoginStore {
+    /// Over this program's table.
+    pub fn new(web: &Web) -> Self {
+        Self { app: web.app.clone() }
+    }
+
+    async fn find(&self, key: &SessionKey) -> Stored<Option<Arc<LiveSession>>> {
+        let Some(token) = Token::parse(key.as_ref()) else { return Ok(None) };
+        let now = self.app.clock.now();
+        match sessions::find_live(&self.app.db, &token.digest(), now).await? {
+            Found::Live(session) => {
+                housekeeping::note_sign_of_life(&self.app, &session);
+                Ok(Some(session))
+            }
+            Found::Over(session, cause) => {
+                // Written down now, so that a clock set back does not revive it (SECURITY-CASES
+                // S-07), and so that its apps hear.
+                let why = Ending { cause, by: "clock", address: None };
+                end_session(&self.app, &session.id, why).await?;
+                Ok(None)
+            }
+            Found::Nothing => Ok(None),
+        }
+    }
+
+    async fn put_state(&self, key: &SessionKey, state: HashMap<String, String>) -> Stored<bool> {
+        let Some(token) = Token::parse(key.as_ref()) else { return Ok(false) };
+        let kept: HashMap<String, String> =
+            state.into_iter().filter(|(name, _)| name != SESSION && name != ISSUED).collect();
+        let json = serde_json::to_string(&kept).unwrap_or_else(|_| "{}".to_owned());
+        let mut tx = self.app.db.write().await?;
+        let written = sessions::put_state(&mut tx, &token.digest(), &json).await?;
+        tx.commit().await?;
+        Ok(written)
+    }
+}
+
+impl SessionStore for LoginStore {
+    async fn load(
+        &self,
+        key: &SessionKey,
+    ) -> Result<Option<HashMap<String, String>>, LoadError> {
+        let found = self.find(key).await.map_err(|error| LoadError::Other(error.into()))?;
+        let Some(session) = found else { return Ok(None) };
+        let mut state: HashMap<String, String> = serde_json::from_str(&session.state)
+            .map_err(|error| LoadError::Deserialization(error.into()))?;
+        let json = serde_json::to_string(&*session)
+            .map_err(|error| LoadError::Deserialization(error.into()))?;
+        state.insert(SESSION.to_owned(), json);
+        Ok(Some(state))
+    }
+
+    async fn save(
+        &self,
+        state: HashMap<String, String>,
+        _: &Duration,
+    ) -> Result<SessionKey, SaveError> {
+        let issued = state.get(ISSUED).and_then(|json| serde_json::from_str::<String>(json).ok());
+        issued
+            .and_then(|token| SessionKey::try_from(token).ok())
+            .ok_or_else(|| SaveError::Other(anyhow::anyhow!("no session was issued to be named")))
+    }
+
+    async fn update(
+        &self,
+        key: SessionKey,
+        state: HashMap<String, String>,
+        _: &Duration,
+    ) -> Result<SessionKey, UpdateError> {
+        // `false` when it was ended meanwhile: the cookie then names nothing, as it should.
+        self.put_state(&key, state).await.map_err(|error| UpdateError::Other(error.into()))?;
+        Ok(key)
+    }
+
+    async fn update_ttl(&self, _: &SessionKey, _: &Duration) -> Result<(), anyhow::Error> {
+        // A sign of life is noted when the session is loaded.
+        Ok(())
+    }
+
+    async fn delete(&self, key: &SessionKey) -> Result<(), anyhow::Error> {
+        // Whoever purges has ended the session by a flow before; this is for those who forgot.
+        if let Some(session) = self.find(key).await? {
+            end_session(&self.app, &session.id, Ending::by_user("")).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The middleware: `__Host-` (no `Domain`, `Path=/`), `Secure`, `HttpOnly`, `SameSite=Lax`
+/// (SECURITY-CASES S-01).
+pub fn middleware(store: LoginStore, key: &Key) -> SessionMiddleware<LoginStore> {
+    SessionMiddleware::builder(store, key.clone())
+        .cookie_name(cookies::SESSION.to_owned())
+        .cookie_path("/".to_owned())
+        .cookie_secure(true)
+        .cookie_http_only(true)
+        .cookie_same_site(SameSite::Lax)
+        .cookie_content_security(CookieContentSecurity::Signed)
+        .session_lifecycle(SessionLifecycle::BrowserSession(BrowserSession::default()))
+        .build()
+}
+
+/// In the request's extensions: how long the cookie just set is to be kept.
+#[derive(Clone, Copy, Debug)]
+struct KeptFor(Millis);
+
+/// Gives the session cookie a life of its own when the person wants to be kept signed in; actix-session
+/// knows one lifetime for all.
+pub async fn keep_cookie(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let mut response = next.call(request).await?;
+    let kept = response.request().extensions().get::<KeptFor>().copied();
+    if let Some(KeptFor(life)) = kept {
+        let all: Vec<HeaderValue> = response.headers().get_all(SET_COOKIE).cloned().collect();
+        response.headers_mut().remove(SET_COOKIE);
+        for header in all {
+            let text = header.to_str().unwrap_or_default();
+            let ours = text.strip_prefix(cookies::SESSION).is_some_and(|rest| rest.starts_with('='));
+            let kept = format!("{text}; Max-Age={}", life / SECOND);
+            let header = if ours { HeaderValue::try_from(kept).unwrap_or(header) } else { header };
+            response.headers_mut().append(SET_COOKIE, header);
+        }
+    }
+    Ok(response)
+}
+
+/// What a handler sees of the login state.
+pub struct LoginState {
+    session: Session,
+    request: HttpRequest,
+}
+
+impl LoginState {
+    /// The live session of this browser, as of a moment ago.
+    pub fn session(&self) -> Option<LiveSession> {
+        self.session.get(SESSION).ok().flatten()
+    }
+
+    /// From now on this browser holds `issued`. Everything that was there before goes
+    /// (SECURITY-CASES L-16, L-18).
+    pub fn begin(&self, issued: &IssuedSession) -> Result<(), actix_session::SessionInsertError> {
+        self.session.clear();
+        self.session.renew();
+        self.session.insert(ISSUED, issued.token.expose())?;
+        if let Some(life) = issued.kept_for {
+            self.request.extensions_mut().insert(KeptFor(life));
+        }
+        Ok(())
+    }
+
+    /// This browser holds nothing any more. To be called after a flow has ended the session: if
+    /// that failed, the cookie stays (SECURITY-CASES S-11).
+    pub fn forget(&self) {
+        self.session.purge();
+    }
+}
+
+impl FromRequest for LoginState {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let session = Session::from_request(request, payload).into_inner();
+        ready(session.map(|session| Self { session, request: request.clone() }))
+    }
+}
+

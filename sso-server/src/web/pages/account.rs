@@ -1,0 +1,156 @@
+//! `/account`: who I am, and where I am signed in.
+
+use actix_web::{HttpRequest, HttpResponse, web::Data};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    super::{
+        Web,
+        address::Address,
+        csrf,
+        input::{Form, Query},
+        login_state::LoginState,
+    },
+    Page,
+    error::PageError,
+    see_other,
+};
+use crate::{
+    flows::end_session::{Ending, end_all_of_user, end_own_session},
+    store::{sessions, users},
+};
+
+/// Names the forms in their token.
+const PURPOSE: &str = "account";
+/// Most sessions that are shown.
+const SHOWN: i64 = 200;
+
+/// What `account.html` shows.
+#[derive(Debug, Serialize)]
+pub struct AccountPage {
+    /// The forms' token.
+    pub csrf: String,
+    /// The name to sign in with.
+    pub username: String,
+    /// The mail address.
+    pub email: Option<String>,
+    /// Whether this account administers Passport.
+    pub admin: bool,
+    /// Member since.
+    pub created_at: i64,
+    /// Where this person is signed in; this browser first.
+    pub sessions: Vec<ShownSession>,
+    /// A message key: what was just done.
+    pub notice: Option<&'static str>,
+}
+
+/// A session on the page.
+#[derive(Debug, Serialize)]
+pub struct ShownSession {
+    /// Its name, which is no secret.
+    pub id: String,
+    /// "Firefox on Windows".
+    pub device: String,
+    /// Desktop, phone or native: for the picture.
+    pub device_class: String,
+    /// From where.
+    pub address: String,
+    /// Since when.
+    pub created_at: i64,
+    /// Last sign of life.
+    pub last_seen_at: i64,
+    /// Apps signed in at.
+    pub apps: Vec<String>,
+    /// Whether it is this browser's.
+    pub current: bool,
+}
+
+/// What was just done.
+#[derive(Debug, Deserialize)]
+pub struct Done {
+    done: Option<String>,
+}
+
+/// `GET /account`
+pub async fn show(
+    web: Data<Web>,
+    state: LoginState,
+    query: Query<Done>,
+    request: HttpRequest,
+) -> Result<HttpResponse, PageError> {
+    let Some(session) = state.session() else { return Ok(see_other("/login")) };
+    let now = web.app.clock.now();
+    let mut connection = web.app.db.read().await?;
+    let user = users::find(&mut connection, &session.user).await?;
+    let user = user.ok_or_else(|| PageError::Unavailable("a session without its user".into()))?;
+    let live = sessions::live(&mut connection, Some(&session.user), now, SHOWN).await?;
+    drop(connection);
+    let mut shown: Vec<ShownSession> = live
+        .into_iter()
+        .map(|one| ShownSession {
+            current: one.id == session.id,
+            id: one.id.into(),
+            device: one.device,
+            device_class: one.device_class,
+            address: one.address,
+            created_at: one.created_at,
+            last_seen_at: one.last_seen_at,
+            apps: one.apps,
+        })
+        .collect();
+    shown.sort_by_key(|one| !one.current);
+    let notice = match query.0?.done.as_deref() {
+        Some("one") => Some("account-ended-one"),
+        Some("others") => Some("account-ended-others"),
+        _ => None,
+    };
+    let page = AccountPage {
+        csrf: csrf::Binding::of(&request, Some(&session), &web).token(&web, PURPOSE),
+        username: user.username,
+        email: user.email,
+        admin: user.admin_since.is_some(),
+        created_at: user.created_at,
+        sessions: shown,
+        notice,
+    };
+    Ok(Page::draw(&web, &request, "account.html", &page)?.finish())
+}
+
+/// What comes with the forms: one session, or all others.
+#[derive(Debug, Deserialize)]
+pub struct EndForm {
+    csrf: Option<String>,
+    session: Option<String>,
+}
+
+/// `POST /account/sessions/end`
+pub async fn end(
+    web: Data<Web>,
+    state: LoginState,
+    form: Form<EndForm>,
+    request: HttpRequest,
+) -> Result<HttpResponse, PageError> {
+    let form = form.0?;
+    let Some(session) = state.session() else { return Ok(see_other("/login")) };
+    let binding = csrf::Binding::of(&request, Some(&session), &web);
+    if !binding.accepts(&request, &web, PURPOSE, form.csrf.as_deref().unwrap_or_default()) {
+        return Err(PageError::StaleForm);
+    }
+    let address = Address::of(&request, &web.proxies).shown();
+    let why = Ending::by_user(&address);
+    match form.session.filter(|id| !id.is_empty()) {
+        Some(id) if id == session.id.as_str() => {
+            end_own_session(&web.app, &session.user, &session.id, why).await?;
+            state.forget();
+            Ok(see_other("/logout"))
+        }
+        Some(id) => {
+            end_own_session(&web.app, &session.user, &id.into(), why).await?;
+            Ok(see_other("/account?done=one"))
+        }
+        None => {
+            end_all_of_user(&web.app, &session.user, Some(&session.id), why).await?;
+            Ok(see_other("/account?done=others"))
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What an app asks with `/login`, read and proven.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{error::PageError, see_other};
+use crate::{
+    app::App,
+    domain::{
+        app::{App as Client, AppId},
+        return_url::ReturnUrl,
+        session::{LiveSession, Prompt},
+        token::is_base64url,
+    },
+    flows::issue_ticket::{Demand, IssueTicketError, issue_ticket},
+    store::apps::Snapshot,
+};
+
+/// Longest `state`, in bytes.
+const STATE_MAX: usize = 512;
+
+/// The parameters as they come, by query or as hidden fields of the form.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Parameters {
+    /// Which app.
+    pub app: Option<String>,
+    /// Where the ticket goes.
+    pub return_to: Option<String>,
+    /// Comes back unchanged; ties the answer to the asking browser (RFC 6749 section 10.12).
+    pub state: Option<String>,
+    /// S256 of a verifier (RFC 7636 section 4.2).
+    pub challenge: Option<String>,
+    /// `none` or `login`.
+    pub prompt: Option<String>,
+    /// How long ago the log-in may lie, in seconds.
+    pub max_age: Option<String>,
+    /// Wanted languages.
+    pub ui_locales: Option<String>,
+}
+
+/// An app's request whose return URL is proven: from here on answers may travel.
+#[derive(Debug)]
+pub struct LoginRequest {
+    /// The app.
+    pub client: Arc<Client>,
+    /// Its registered URL.
+    pub return_to: ReturnUrl,
+    state: String,
+    challenge: Option<String>,
+    /// Whether the person must be asked.
+    pub prompt: Prompt,
+    max_age: Option<i64>,
+}
+
+impl LoginRequest {
+    /// Reads the parameters; `None` for a plain log-in without an app. The app and the URL come
+    /// first: until they are proven, nothing is sent anywhere.
+    pub fn read(parameters: &Parameters, apps: &Snapshot) -> Result<Option<Self>, PageError> {
+        let Some(id) = &parameters.app else {
+            return match parameters.return_to {
+                None => Ok(None),
+                Some(_) => Err(PageError::UnknownApp),
+            };
+        };
+        let client = AppId::parse(id)
+            .ok()
+            .and_then(|id| apps.get(&id))
+            .filter(|client| client.disabled_at.is_none())
+            .ok_or(PageError::UnknownApp)?;
+        let return_to = parameters
+            .return_to
+            .as_deref()
+            .and_then(|requested| client.return_url(requested))
+            .ok_or(PageError::UnknownReturnUrl)?;
+        let bad = PageError::BadLoginRequest;
+        let state = parameters.state.as_deref().unwrap_or_default();
+        if state.is_empty() || state.len() > STATE_MAX || !state.bytes().all(|b| b.is_ascii_graphic())
+        {
+            return Err(bad("state: 1 to 512 visible ASCII characters are required"));
+        }
+        let challenge = parameters.challenge.clone();
+        if challenge.as_deref().is_some_and(|challenge| !is_base64url(challenge, 43)) {
+            return Err(bad("challenge: 43 characters of base64url, the SHA-256 of a verifier"));
+        }
+        if challenge.is_none() && return_to.is_native() {
+            return Err(bad("challenge: required for return URLs of native apps"));
+        }
+        let prompt = match parameters.prompt.as_deref() {
+            None => Prompt::WhenNeeded,
+            Some("none") => Prompt::Never,
+            Some("login") => Prompt::Always,
+            Some(_) => return Err(bad("prompt: none or login")),
+        };
+        let max_age = match parameters.max_age.as_deref().map(str::parse::<i64>) {
+            None => None,
+            Some(Ok(seconds)) if seconds >= 0 => Some(seconds),
+            Some(_) => return Err(bad("max_age: a number of seconds, 0 or more")),
+        };
+        let (client, return_to) = (client.clone(), return_to.clone());
+        Ok(Some(Self { client, return_to, state: state.to_owned(), challenge, prompt, max_age }))
+    }
+
+    /// Sends the person back with a ticket, if the session satisfies the app. `asked` says that they
+    /// have just now been asked, by this request.
+    pub fn answer(&self, app: &App, session: Option<&LiveSession>, asked: bool) -> Answer {
+        let Some(session) = session else { return self.without_ticket() };
+        let demand = Demand {
+            return_to: Some(&self.return_to),
+            challenge: self.challenge.as_deref(),
+            prompt: if asked { Prompt::WhenNeeded } else { self.prompt },
+            max_age: self.max_age,
+        };
+        match issue_ticket(app, session, &self.client, demand) {
+            Ok(ticket) => Answer::Go(self.return_to.with(&[("ticket", &ticket), ("state", &self.state)])),
+            Err(IssueTicketError::LoginRequired) => self.without_ticket(),
+            Err(IssueTicketError::AppDisabled) => Answer::Fail(PageError::UnknownApp),
+            Err(IssueTicketError::Keys(error)) => {
+                tracing::error!(%error, "no ticket can be signed");
+                self.refuse("server_error")
+            }
+        }
+    }
+
+    fn without_ticket(&self) -> Answer {
+        match self.prompt {
+            // A definite "no session", so that the app does not ask again in a loop.
+            Prompt::Never => self.refuse("login_required"),
+            Prompt::WhenNeeded | Prompt::Always => Answer::Ask,
+        }
+    }
+
+    fn refuse(&self, error: &str) -> Answer {
+        Answer::Go(self.return_to.with(&[("error", error), ("state", &self.state)]))
+    }
+}
+
+/// What to do about a request.
+#[derive(Debug)]
+pub enum Answer {
+    /// Send the person to this URL, which begins with a proven one.
+    Go(String),
+    /// Ask the person.
+    Ask,
+    /// Say on our own page what is wrong.
+    Fail(PageError),
+}
+
+impl Answer {
+    /// The redirect or the error; `None` to ask the person.
+    pub fn respond(self) -> Option<Result<actix_web::HttpResponse, PageError>> {
+        match self {
+            Self::Go(location) => Some(Ok(see_other(&location))),
+            Self::Fail(error) => Some(Err(error)),
+            Self::Ask => None,
+        }
+    }
+}

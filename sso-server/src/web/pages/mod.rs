@@ -1,0 +1,92 @@
+//! Pages for people: a file each, with its handler, its form and the struct that its template shows.
+
+pub mod account;
+pub mod assets;
+pub mod error;
+pub mod login;
+pub mod login_request;
+pub mod logout;
+pub mod setup;
+
+use actix_web::{
+    HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder,
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, LOCATION},
+    },
+};
+use serde::Serialize;
+
+use self::error::PageError;
+use super::{
+    Web, cookies,
+    locale::{self, Locale},
+    view::LanguageLink,
+};
+
+/// `GET /`: there is nothing here but one's own account.
+pub async fn home() -> HttpResponse {
+    see_other("/account")
+}
+
+/// Redirects with 303: whatever was posted is not posted on (SECURITY-CASES T-28).
+pub fn see_other(location: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, location)).finish()
+}
+
+/// In the request's extensions: the query under which a page can be asked for again, when it was
+/// drawn in answer to a form.
+#[derive(Clone, Debug)]
+pub struct ShownAt(pub String);
+
+/// A drawn page, and the answer that it goes into.
+pub struct Page {
+    text: String,
+    response: HttpResponseBuilder,
+}
+
+impl Page {
+    /// Draws a template in the browser's language; a language chosen by its link is remembered.
+    pub fn draw(
+        web: &Web,
+        request: &HttpRequest,
+        template: &'static str,
+        content: &impl Serialize,
+    ) -> Result<Self, PageError> {
+        let locale = Locale::of(request, web.view.default_locale);
+        let shown_at = request.extensions().get::<ShownAt>().map(|at| at.0.clone());
+        let query = shown_at.unwrap_or_else(|| request.query_string().to_owned());
+        let languages = LanguageLink::all(request.path(), &query);
+        let mut page = Self::draw_in(web, locale, &languages, template, content)?;
+        if let Some(chosen) = locale::asked_for(request) {
+            let year = 365 * 24 * 3600;
+            let cookie = cookies::make(cookies::LANGUAGE, chosen.tag().to_owned(), Some(year));
+            page.response.cookie(cookie);
+        }
+        Ok(page)
+    }
+
+    /// Draws a template in a language.
+    fn draw_in(
+        web: &Web,
+        locale: Locale,
+        languages: &[LanguageLink],
+        template: &'static str,
+        content: &impl Serialize,
+    ) -> Result<Self, PageError> {
+        let text = web.view.draw(template, locale, languages, content)?;
+        let mut response = HttpResponse::build(StatusCode::OK);
+        response.insert_header((CONTENT_TYPE, "text/html; charset=utf-8"));
+        Ok(Self { text, response })
+    }
+
+    /// The answer, for more headers.
+    pub fn response(&mut self) -> &mut HttpResponseBuilder {
+        &mut self.response
+    }
+
+    /// The finished answer.
+    pub fn finish(mut self) -> HttpResponse {
+        self.response.body(self.text)
+    }
+}
