@@ -137,8 +137,12 @@ CREATE TABLE events (
     user_id TEXT NOT NULL,
     cause TEXT,
     at BIGINT NOT NULL,
+    -- When the app session would have been over anyway: from then on the entry says nothing new.
+    expires_at BIGINT,
     PRIMARY KEY (app_id, seq)
 );
+CREATE INDEX events_expires_at ON events (expires_at);
+
 CREATE TABLE app_instances (
     app_id TEXT NOT NULL REFERENCES apps (id),
     instance TEXT NOT NULL,

@@ -246,6 +246,10 @@ pub struct Event {
     pub cause: Option<Cause>,
     /// When.
     pub at: Seconds,
+    /// When the app session would have been over anyway: from then on this event says nothing new
+    /// and may be forgotten.
+    #[serde(default)]
+    pub expires_at: Option<Seconds>,
 }
 
 /// Kinds of events.

@@ -103,6 +103,7 @@ async fn tell_apps(
             session: Some(one.session),
             user: one.user,
             cause: Some(cause),
+            expires_at: Some(one.expires_at),
         });
     }
     let mut told = 0;

@@ -118,6 +118,7 @@ fn event(stored: StoredEvent) -> Event {
         user: stored.user,
         cause: stored.cause,
         at: seconds(stored.at),
+        expires_at: stored.expires_at.map(seconds),
     }
 }
 

@@ -7,7 +7,7 @@ use super::signing_keys;
 use crate::{
     app::App,
     domain::{DAY, HOUR, Millis, id::SessionId, session::LiveSession, throttle::FORGOTTEN_AFTER},
-    store::{Stored, app_instances, one_time_links, redemptions, sessions, throttles},
+    store::{Stored, app_instances, events, one_time_links, redemptions, sessions, throttles},
     tokens::keyring::LOOK_EVERY,
 };
 
@@ -15,6 +15,8 @@ use crate::{
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 /// Spent tickets are remembered much longer than any ticket lives.
 const SPENT_KEPT: Millis = HOUR;
+/// Events are kept so much longer than the app session they are about could have lasted.
+const EVENT_KEPT: Millis = DAY;
 /// Instances that were not heard of for so long are gone.
 const INSTANCE_KEPT: Millis = 7 * DAY;
 
@@ -47,6 +49,7 @@ pub async fn tidy(app: &App) -> Stored<()> {
     redemptions::prune(&mut tx, now - SPENT_KEPT).await?;
     throttles::prune(&mut tx, now - FORGOTTEN_AFTER).await?;
     one_time_links::prune(&mut tx, now - 7 * DAY).await?;
+    events::prune(&mut tx, now - EVENT_KEPT).await?;
     app_instances::prune(&mut tx, now - INSTANCE_KEPT).await?;
     tx.commit().await
 }

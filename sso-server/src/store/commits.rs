@@ -17,8 +17,11 @@
 use std::{
     fs::File,
     os::unix::fs::FileExt,
-    path::Path,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    path::{Path, PathBuf},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use super::session_cache::SessionCache;
@@ -31,7 +34,8 @@ const COMMITTING: u64 = 1 << 32;
 
 #[derive(Debug)]
 pub(super) struct CommitWatch {
-    shm: Option<File>,
+    path: PathBuf,
+    shm: OnceLock<File>,
     /// The counter as of the last look, and [`COMMITTING`].
     expected: AtomicU64,
     /// Counts foreign commits, as far as they were noticed.
@@ -49,21 +53,28 @@ enum Seen {
 }
 
 impl CommitWatch {
-    /// Watches the database at `path`, which a connection must hold open in WAL mode.
-    pub(super) fn open(path: &Path) -> Self {
+    /// For the database at `path`, which a connection must hold open in WAL mode.
+    pub(super) fn new(path: &Path) -> Self {
         let mut shm = path.as_os_str().to_owned();
         shm.push("-shm");
-        let shm = File::open(shm).ok();
         let watch = Self {
-            shm,
+            path: shm.into(),
+            shm: OnceLock::new(),
             expected: AtomicU64::new(0),
             foreign: AtomicU64::new(0),
             reliable: AtomicBool::new(false),
         };
-        if let Some(counter) = watch.counter() {
-            watch.expected.store(u64::from(counter), Ordering::SeqCst);
-        }
         watch
+    }
+
+    /// Begins to watch; the file is there once the database has been read or written.
+    pub(super) fn attach(&self) {
+        if let Ok(shm) = File::open(&self.path) {
+            let _ = self.shm.set(shm);
+        }
+        if let Some(counter) = self.counter() {
+            self.expected.store(u64::from(counter), Ordering::SeqCst);
+        }
     }
 
     /// Once the tables exist: from now on every group of ours commits something.
@@ -81,7 +92,7 @@ impl CommitWatch {
     /// `iChange`, if the header is one that we know.
     pub(super) fn counter(&self) -> Option<u32> {
         let mut header = [0; 16];
-        self.shm.as_ref()?.read_exact_at(&mut header, 0).ok()?;
+        self.shm.get()?.read_exact_at(&mut header, 0).ok()?;
         let word = |at: usize| {
             header.get(at..at + 4).and_then(|w| w.try_into().ok()).map(u32::from_ne_bytes)
         };

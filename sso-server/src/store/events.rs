@@ -27,6 +27,8 @@ pub struct NewEvent {
     pub user: UserId,
     /// Why.
     pub cause: Option<Cause>,
+    /// When the app session would have been over anyway.
+    pub expires_at: Option<Millis>,
 }
 
 /// Appends to an app's log and wakes its readers with the commit. Moving the head locks its row, so
@@ -36,10 +38,11 @@ pub struct NewEvent {
 pub async fn append(tx: &mut Tx, app: &AppId, new: &[NewEvent], now: Millis) -> Stored<()> {
     static INSERT: LazyLock<Padded> = LazyLock::new(|| {
         Padded::rows(
-            "INSERT INTO events (app_id, seq, id, kind, app_session_id, session_id, user_id, cause, at)
+            "INSERT INTO events (app_id, seq, id, kind, app_session_id, session_id, user_id, cause, at,
+                 expires_at)
              VALUES ",
             0,
-            9,
+            10,
             " ON CONFLICT (app_id, seq) DO NOTHING",
         )
     });
@@ -68,7 +71,8 @@ pub async fn append(tx: &mut Tx, app: &AppId, new: &[NewEvent], now: Millis) -> 
                 .bind(event.session.as_ref().map(SessionId::as_str))
                 .bind(event.user.as_str())
                 .bind(event.cause.map(Cause::as_str))
-                .bind(now);
+                .bind(now)
+                .bind(event.expires_at);
         }
         query.execute(&mut **tx).await?;
     }
@@ -95,6 +99,8 @@ pub struct StoredEvent {
     pub cause: Option<Cause>,
     /// When.
     pub at: Millis,
+    /// When the app session would have been over anyway.
+    pub expires_at: Option<Millis>,
 }
 
 /// Entries after `after`, oldest first.
@@ -105,7 +111,8 @@ pub async fn after(
     limit: i64,
 ) -> Stored<Vec<StoredEvent>> {
     let rows = sqlx::query(
-        "SELECT seq, id, kind, app_session_id, session_id, user_id, cause, at FROM events
+        "SELECT seq, id, kind, app_session_id, session_id, user_id, cause, at, expires_at
+         FROM events
          WHERE app_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
     )
     .bind(app.as_str())
@@ -125,9 +132,20 @@ pub async fn after(
                 user: row.try_get(5)?,
                 cause: word.map(|word| cause(Some(word))).transpose()?,
                 at: row.try_get(7)?,
+                expires_at: row.try_get(8)?,
             })
         })
         .collect()
+}
+
+/// Forgets entries about app sessions that have been over by themselves since before `expired_before`:
+/// a reader that comes so late would refuse them anyway.
+pub async fn prune(conn: &mut Conn, expired_before: Millis) -> Stored<u64> {
+    let done = sqlx::query("DELETE FROM events WHERE expires_at < $1")
+        .bind(expired_before)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected())
 }
 
 /// The number of the last entry, 0 when there is none.

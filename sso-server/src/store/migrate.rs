@@ -126,6 +126,7 @@ impl Db {
     /// Now that the tables exist: see that the commit watch counts as expected.
     async fn after_migration(&self) -> Result<(), StoreError> {
         let Kind::Sqlite { watch, .. } = &self.kind else { return Ok(()) };
+        watch.attach();
         watch.rely(true);
         // Taken under the write lock, so that another process' commit is not mistaken for ours.
         let mut first = self.write().await?;

@@ -212,7 +212,7 @@ impl Db {
             .connect_lazy_with(connect.clone());
 
         let cache = Arc::new(SessionCache::default());
-        let watch = Arc::new(CommitWatch::open(&path));
+        let watch = Arc::new(CommitWatch::new(&path));
         let wakes = Arc::new(Wakes::default());
         let writer = GroupedWriter::new(writer, connect, watch.clone(), cache.clone());
         let kind = Kind::Sqlite { writer: Arc::new(writer), watch, cache };

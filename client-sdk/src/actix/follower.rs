@@ -1,0 +1,48 @@
+//! Holds one long poll to Passport and takes in what comes.
+
+use std::sync::{Arc, Weak};
+
+use super::{Shared, now};
+use crate::{client::pause, wire::ErrorCode};
+
+/// Follows until the app is gone.
+pub(super) async fn follow(shared: Weak<Shared>) {
+    let mut failures = 0;
+    while let Some(shared) = shared.upgrade() {
+        if once(&shared).await {
+            failures = 0;
+        } else {
+            failures += 1;
+            drop(shared);
+            tokio::time::sleep(pause(failures)).await;
+        }
+    }
+}
+
+async fn once(shared: &Arc<Shared>) -> bool {
+    let (cursor, wait) = {
+        let known = shared.known();
+        // While catching up there is nothing to wait for.
+        let wait = if known.is_caught_up() { known.longest_wait() } else { 0 };
+        (known.cursor().to_owned(), wait)
+    };
+    match shared.client.events(&cursor, &shared.instance, wait).await {
+        Ok(page) => {
+            let now = now();
+            let mut knowledge = shared.know();
+            knowledge.apply(&page, now);
+            knowledge.forget_expired(now);
+            true
+        }
+        Err(error) if error.code() == Some(ErrorCode::InvalidRequest) => {
+            // A cursor from before a restored backup: read everything again.
+            tracing::warn!(%error, "starting over at the beginning of the event log");
+            shared.know().begin_again();
+            false
+        }
+        Err(error) => {
+            tracing::warn!(%error, "cannot follow Passport's events; trying again");
+            false
+        }
+    }
+}

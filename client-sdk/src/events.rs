@@ -1,0 +1,209 @@
+//! What an app knows of ended sessions, and how long it may rely on that. Pure: pages of events go
+//! in, verdicts come out, time is an argument.
+
+use std::{collections::HashMap, time::Duration};
+
+use crate::{
+    session::AppSession,
+    settings::WhenStale,
+    wire::{Cause, EventKind, EventPage, Seconds},
+};
+
+/// The beginning of every log: reading after it tells everything that is still worth knowing.
+pub const BEGINNING: &str = "0";
+/// An ended session is remembered this long when its event does not say how long it matters.
+const REMEMBER: Seconds = 31 * 24 * 3600;
+
+/// What is known. One per running copy of an app.
+#[derive(Debug)]
+pub struct Knowledge {
+    cursor: String,
+    /// Ended app sessions, and until when they would have held.
+    ended: HashMap<Box<str>, (Seconds, Option<Cause>)>,
+    heard_at: Option<Seconds>,
+    lease: Seconds,
+    caught_up: bool,
+    max_staleness: Option<Seconds>,
+    when_stale: WhenStale,
+}
+
+/// Whether an app session holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It holds.
+    Valid,
+    /// Its time is up.
+    Expired,
+    /// Passport ended it.
+    Ended(Option<Cause>),
+    /// Nobody knows: this app has not heard from Passport for too long, or not yet.
+    Unknown,
+}
+
+impl Knowledge {
+    /// Nothing known yet.
+    pub fn new(max_staleness: Option<Duration>, when_stale: WhenStale) -> Self {
+        Self {
+            cursor: BEGINNING.to_owned(),
+            ended: HashMap::new(),
+            heard_at: None,
+            lease: 60,
+            caught_up: false,
+            max_staleness: max_staleness.map(|time| Seconds::try_from(time.as_secs()).unwrap_or(Seconds::MAX)),
+            when_stale,
+        }
+    }
+
+    /// Ask for events after this.
+    pub fn cursor(&self) -> &str {
+        &self.cursor
+    }
+
+    /// How long Passport may be asked to wait, so that it is heard well within the lease.
+    pub fn longest_wait(&self) -> Seconds {
+        let patience = self.max_staleness.unwrap_or(self.lease).min(self.lease);
+        (patience / 3).clamp(1, 25)
+    }
+
+    /// Whether the log has been read to its end since the start.
+    pub fn is_caught_up(&self) -> bool {
+        self.caught_up
+    }
+
+    /// Takes in an answer that arrived at `now`. Applying an event twice changes nothing.
+    pub fn apply(&mut self, page: &EventPage, now: Seconds) {
+        for event in &page.events {
+            if event.kind != EventKind::SessionEnded {
+                continue;
+            }
+            if let Some(id) = &event.app_session {
+                let until = event.expires_at.unwrap_or(event.at + REMEMBER);
+                if until > now {
+                    self.ended.insert(id.as_str().into(), (until, event.cause));
+                }
+            }
+        }
+        self.cursor.clone_from(&page.cursor);
+        self.lease = page.lease_seconds;
+        self.heard_at = Some(now);
+        // Pages come full until the end of the log is reached.
+        self.caught_up |= page.events.is_empty();
+    }
+
+    /// Starts over, because Passport does not know our cursor (a restored database).
+    pub fn begin_again(&mut self) {
+        self.cursor = BEGINNING.to_owned();
+        self.caught_up = false;
+    }
+
+    /// Forgets ended sessions that would be over by now anyway.
+    pub fn forget_expired(&mut self, now: Seconds) {
+        self.ended.retain(|_, (until, _)| *until > now);
+    }
+
+    /// Ends a session at once, before the event comes back to us.
+    pub fn end(&mut self, session: &AppSession, cause: Cause) {
+        self.ended.insert(session.id.as_str().into(), (session.expires_at, Some(cause)));
+    }
+
+    /// Whether a session holds at `now`.
+    pub fn judge(&self, session: &AppSession, now: Seconds) -> Verdict {
+        if now >= session.expires_at {
+            return Verdict::Expired;
+        }
+        if let Some((_, cause)) = self.ended.get(session.id.as_str()) {
+            return Verdict::Ended(*cause);
+        }
+        if self.is_stale(now) { Verdict::Unknown } else { Verdict::Valid }
+    }
+
+    /// Whether so much time has passed unheard that a logout may have been missed. Before the first
+    /// catch-up nothing is known at all, whatever the policy.
+    pub fn is_stale(&self, now: Seconds) -> bool {
+        if !self.caught_up {
+            return true;
+        }
+        let patience = self.max_staleness.unwrap_or(self.lease);
+        let silent = self.heard_at.is_none_or(|heard| now - heard >= patience || now < heard - patience);
+        silent && self.when_stale == WhenStale::Refuse
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Event, User};
+
+    fn session(id: &str) -> AppSession {
+        AppSession {
+            id: id.into(),
+            session: "s".into(),
+            user: User::default(),
+            auth_time: 0,
+            amr: vec![],
+            since: 0,
+            expires_at: 1_000,
+        }
+    }
+
+    fn page(events: &[(&str, Seconds)], cursor: &str) -> EventPage {
+        let events = events
+            .iter()
+            .map(|(id, until)| Event {
+                id: format!("e-{id}"),
+                cursor: cursor.into(),
+                kind: EventKind::SessionEnded,
+                app_session: Some((*id).into()),
+                session: None,
+                user: "u".into(),
+                cause: Some(Cause::Admin),
+                at: 0,
+                expires_at: Some(*until),
+            })
+            .collect();
+        EventPage { events, cursor: cursor.into(), lease_seconds: 60 }
+    }
+
+    fn knowledge(when_stale: WhenStale) -> Knowledge {
+        let mut knowledge = Knowledge::new(None, when_stale);
+        knowledge.apply(&page(&[], "0"), 0);
+        knowledge
+    }
+
+    #[test]
+    fn nothing_is_accepted_before_the_log_was_read() {
+        let mut knowledge = Knowledge::new(None, WhenStale::Continue);
+        assert_eq!(knowledge.judge(&session("a"), 1), Verdict::Unknown);
+        knowledge.apply(&page(&[("b", 900)], "1"), 1);
+        assert_eq!(knowledge.judge(&session("a"), 1), Verdict::Unknown, "there may be more");
+        knowledge.apply(&page(&[], "1"), 1);
+        assert_eq!(knowledge.judge(&session("a"), 1), Verdict::Valid);
+        assert_eq!(knowledge.judge(&session("b"), 1), Verdict::Ended(Some(Cause::Admin)));
+    }
+
+    #[test]
+    fn an_end_is_for_one_session_and_for_ever() {
+        let mut knowledge = knowledge(WhenStale::Refuse);
+        knowledge.apply(&page(&[("a", 1_000)], "1"), 10);
+        knowledge.apply(&page(&[("a", 1_000)], "1"), 20);
+        assert_eq!(knowledge.judge(&session("a"), 20), Verdict::Ended(Some(Cause::Admin)));
+        assert_eq!(knowledge.judge(&session("b"), 20), Verdict::Valid);
+        knowledge.forget_expired(999);
+        assert_eq!(knowledge.judge(&session("a"), 999), Verdict::Ended(Some(Cause::Admin)));
+        knowledge.forget_expired(1_000);
+        assert_eq!(knowledge.judge(&session("a"), 1_000), Verdict::Expired, "forgotten, yet over");
+    }
+
+    #[test]
+    fn silence_ends_trust_to_the_second() {
+        let refusing = knowledge(WhenStale::Refuse);
+        assert_eq!(refusing.judge(&session("a"), 59), Verdict::Valid);
+        assert_eq!(refusing.judge(&session("a"), 60), Verdict::Unknown);
+        let going_on = knowledge(WhenStale::Continue);
+        assert_eq!(going_on.judge(&session("a"), 600), Verdict::Valid);
+        let mut strict = Knowledge::new(Some(Duration::from_secs(5)), WhenStale::Refuse);
+        strict.apply(&page(&[], "0"), 0);
+        assert_eq!(strict.judge(&session("a"), 5), Verdict::Unknown);
+        assert!(strict.longest_wait() < 5, "asks often enough to keep its trust");
+    }
+}

@@ -1,0 +1,279 @@
+//! Sending a person to Passport and taking them back. Pure: randomness is an argument, cookies and
+//! redirects are values.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use crate::{Settings, wire::RedeemRequest};
+
+/// How long a person may take to sign in, in seconds.
+pub const PENDING_SECONDS: i64 = 600;
+/// Beginning of the names of the cookies that wait for a callback. The prefix keeps neighbouring
+/// hosts from setting one (RFC 6265bis section 4.1.3.2), which is what makes them proof that the
+/// log-in began in this browser (SECURITY-CASES Y-01).
+pub const PENDING_PREFIX: &str = "__Host-sso-";
+/// Longest path to come back to, in bytes.
+const NEXT_MAX: usize = 1_024;
+/// Bytes of randomness that [`begin`] takes.
+pub const RANDOM_BYTES: usize = 48;
+
+/// What an app may ask of a log-in.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    /// Where in this app to go on: a path. Anything else means `/`.
+    pub next: String,
+    /// Whether the person must be asked (OpenID Connect Core 1.0 section 3.1.2.1).
+    pub prompt: Prompt,
+    /// How long ago the log-in may lie, in seconds.
+    pub max_age: Option<i64>,
+    /// Wanted languages of the page.
+    pub ui_locales: Option<String>,
+}
+
+/// Whether the person must be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prompt {
+    /// When there is need to.
+    #[default]
+    WhenNeeded,
+    /// Never: come back without a ticket instead.
+    Never,
+    /// Always.
+    Always,
+}
+
+/// What waits in the browser, in a cookie of its own, until the person is back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// Comes back in the URL and names the cookie.
+    pub state: String,
+    verifier: String,
+    /// Where in this app to go on.
+    pub next: String,
+    max_age: Option<i64>,
+}
+
+/// Begins a log-in: where to send the person, and what to remember.
+pub fn begin(settings: &Settings, ask: &Ask, random: [u8; RANDOM_BYTES]) -> (String, Pending) {
+    let state = URL_SAFE_NO_PAD.encode(&random[..16]);
+    let verifier = URL_SAFE_NO_PAD.encode(&random[16..]);
+    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query
+        .append_pair("app", settings.app())
+        .append_pair("return_to", &settings.return_to())
+        .append_pair("state", &state)
+        .append_pair("challenge", &challenge);
+    match ask.prompt {
+        Prompt::WhenNeeded => {}
+        Prompt::Never => {
+            query.append_pair("prompt", "none");
+        }
+        Prompt::Always => {
+            query.append_pair("prompt", "login");
+        }
+    }
+    if let Some(seconds) = ask.max_age {
+        query.append_pair("max_age", &seconds.to_string());
+    }
+    if let Some(languages) = &ask.ui_locales {
+        query.append_pair("ui_locales", languages);
+    }
+    let location = format!("{}/login?{}", settings.passport(), query.finish());
+    let next = local_path(&ask.next).to_owned();
+    (location, Pending { state, verifier, next, max_age: ask.max_age })
+}
+
+/// A path inside this app, or `/`. What a browser could take for another host is not one
+/// (SECURITY-CASES Y-07): `//evil.example`, `/\evil.example`, a control character in between.
+pub fn local_path(path: &str) -> &str {
+    let rest = path.strip_prefix('/');
+    let local = rest.is_some_and(|rest| !rest.starts_with(['/', '\\']))
+        && path.len() <= NEXT_MAX
+        && path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    // The last word has the parser that browsers use.
+    let stays = || {
+        let base = Url::parse("https://here.invalid/").ok()?;
+        Some(base.join(path).ok()?.origin() == base.origin())
+    };
+    if local && stays() == Some(true) { path } else { "/" }
+}
+
+impl Pending {
+    /// The cookie's name: one a log-in, so that two tabs do not disturb each other.
+    pub fn cookie_name(state: &str) -> String {
+        format!("{PENDING_PREFIX}{state}")
+    }
+
+    /// The cookie's value. It needs no signature: it says nothing that its owner may not choose, and
+    /// nobody else can set it.
+    pub fn cookie_value(&self) -> String {
+        let age = self.max_age.map_or_else(String::new, |age| age.to_string());
+        format!("{}.{age}.{}", self.verifier, URL_SAFE_NO_PAD.encode(&self.next))
+    }
+
+    /// Reads the cookie back.
+    pub fn from_cookie(state: &str, value: &str) -> Option<Self> {
+        let mut parts = value.split('.');
+        let (verifier, age, next) = (parts.next()?, parts.next()?, parts.next()?);
+        let max_age = if age.is_empty() { None } else { Some(age.parse().ok()?) };
+        let next = String::from_utf8(URL_SAFE_NO_PAD.decode(next).ok()?).ok()?;
+        let whole = parts.next().is_none() && verifier.len() == 43;
+        whole.then(|| Self {
+            state: state.to_owned(),
+            verifier: verifier.to_owned(),
+            next: local_path(&next).to_owned(),
+            max_age,
+        })
+    }
+
+    /// What to send to Passport for the ticket.
+    pub fn redeem(&self, settings: &Settings, ticket: &str) -> RedeemRequest {
+        RedeemRequest {
+            ticket: ticket.to_owned(),
+            return_to: Some(settings.return_to()),
+            verifier: Some(self.verifier.clone()),
+            max_age: self.max_age,
+        }
+    }
+}
+
+/// What Passport sent back by way of the browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Callback {
+    /// The state that the log-in began with.
+    pub state: String,
+    /// The ticket, or why there is none.
+    pub answer: Answer,
+}
+
+/// A ticket, or why there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A ticket to redeem.
+    Ticket(String),
+    /// Nobody is signed in, and nobody was to be asked.
+    LoginRequired,
+    /// Another refusal, by its code.
+    Refused(String),
+}
+
+/// The callback is not one of Passport's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the address does not hold exactly one state and one ticket or error")]
+pub struct BadCallback;
+
+impl Callback {
+    /// Reads the callback's query: each parameter once, of the right characters, before anything is
+    /// looked up or sent on (SECURITY-CASES T-11, T-31, Y-04).
+    pub fn read(query: &str) -> Result<Self, BadCallback> {
+        let (mut state, mut ticket, mut error) = (None, None, None);
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let slot = match &*name {
+                "state" => &mut state,
+                "ticket" => &mut ticket,
+                "error" => &mut error,
+                _ => continue,
+            };
+            if slot.replace(value.into_owned()).is_some() {
+                return Err(BadCallback);
+            }
+        }
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        let state = state.filter(|state| state.len() == 22 && state.bytes().all(plain)).ok_or(BadCallback)?;
+        let answer = match (ticket, error) {
+            (Some(ticket), None) if is_ticket(&ticket) => Answer::Ticket(ticket),
+            (None, Some(code)) if code == "login_required" => Answer::LoginRequired,
+            (None, Some(code)) if code.len() <= 64 && code.bytes().all(plain) => Answer::Refused(code),
+            _ => return Err(BadCallback),
+        };
+        Ok(Self { state, answer })
+    }
+}
+
+/// Whether a text has the shape of a ticket: a compact JWS (RFC 7515 section 7.1).
+fn is_ticket(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    text.len() <= 2_048
+        && text.split('.').count() == 3
+        && text.split('.').all(|part| !part.is_empty() && part.bytes().all(plain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings::new(
+            "https://sso.example",
+            "aw",
+            "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG",
+            "https://aw.example",
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn there_and_back() {
+        let ask = Ask { next: "/members?x=1".into(), max_age: Some(60), ..Ask::default() };
+        let (location, pending) = begin(&settings(), &ask, [7; RANDOM_BYTES]);
+        let url = Url::parse(&location).unwrap();
+        assert_eq!((url.host_str(), url.path()), (Some("sso.example"), "/login"));
+        assert!(!location.contains(&pending.verifier), "the verifier stays with us");
+        let back = Pending::from_cookie(&pending.state, &pending.cookie_value()).unwrap();
+        assert_eq!(back, pending);
+        let redeem = back.redeem(&settings(), "a.b.c");
+        assert_eq!(redeem.return_to.as_deref(), Some("https://aw.example/sso/callback"));
+        assert_eq!(redeem.max_age, Some(60));
+        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(redeem.verifier.unwrap()));
+        assert!(location.contains(&challenge));
+    }
+
+    // SECURITY-CASES Y-07.
+    #[test]
+    fn only_paths_of_this_app() {
+        for good in ["/", "/members", "/a/b?c=d&e=/f", "/%2F%2Fevil.example"] {
+            assert_eq!(local_path(good), good);
+        }
+        for bad in ["", "members", "//evil.example", "/\\evil.example", "\\\\evil", "/\t/evil.example", "/a\\b",
+                    "https://evil.example", "javascript:alert(1)", "/é", "/a b", "/\n/x"] {
+            assert_eq!(local_path(bad), "/", "{bad:?}");
+        }
+    }
+
+    // SECURITY-CASES T-11, T-31.
+    #[test]
+    fn callbacks() {
+        let state = "AAAAAAAAAAAAAAAAAAAAAA";
+        let read = |query: &str| Callback::read(query).map(|callback| callback.answer);
+        assert_eq!(read(&format!("ticket=a.b.c&state={state}")), Ok(Answer::Ticket("a.b.c".into())));
+        assert_eq!(read(&format!("error=login_required&state={state}")), Ok(Answer::LoginRequired));
+        assert_eq!(read(&format!("error=server_error&state={state}")), Ok(Answer::Refused("server_error".into())));
+        for bad in [
+            "ticket=a.b.c".to_owned(),
+            format!("state={state}"),
+            format!("ticket=a.b.c&ticket=d.e.f&state={state}"),
+            format!("ticket=a.b.c&state={state}&state={state}"),
+            format!("ticket=a.b.c&error=x&state={state}"),
+            format!("ticket=a.b&state={state}"),
+            format!("ticket=a.b.c%26pgtUrl%3Dx&state={state}"),
+            format!("ticket=a.b.c%00&state={state}"),
+            format!("ticket=a.b.c%0d%0a&state={state}"),
+            format!("ticket=a..c&state={state}"),
+            format!("ticket={}.b.c&state={state}", "a".repeat(4_000)),
+            "ticket=a.b.c&state=short".to_owned(),
+            format!("error=%3Cscript%3E&state={state}"),
+        ] {
+            assert_eq!(read(&bad), Err(BadCallback), "{bad}");
+        }
+    }
+
+    #[test]
+    fn spoilt_cookies() {
+        for bad in ["", "a.b", "x..L3g", "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG..!!", "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG.x.L3g",
+                    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG..L3g.more"] {
+            assert_eq!(Pending::from_cookie("s", bad), None, "{bad}");
+        }
+    }
+}
