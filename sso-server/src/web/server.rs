@@ -37,7 +37,7 @@ pub fn start(app: Arc<App>, listener: TcpListener) -> io::Result<Running> {
         address,
         handle,
         server: actix_web::rt::spawn(server),
-        beside: actix_web::rt::spawn(housekeeping::run(app.clone())),
+        beside: tokio::spawn(housekeeping::run(app.clone())),
         app,
     })
 }

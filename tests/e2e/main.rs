@@ -1,0 +1,3 @@
+//! Stories from end to end, each on a Passport of its own.
+
+mod spine;

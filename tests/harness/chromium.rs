@@ -1,0 +1,98 @@
+//! A real browser: Debian's Chromium, driven by chromedriver.
+
+use std::{
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
+
+/// A chromedriver with one browser.
+pub struct Chromium {
+    /// The browser.
+    pub driver: WebDriver,
+    child: Child,
+    _profile: tempfile::TempDir,
+}
+
+/// How the browser is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Width of the window.
+    pub width: u32,
+    /// Whether the person prefers dark pages.
+    pub dark: bool,
+    /// Preferred language.
+    pub language: &'static str,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { width: 1280, dark: false, language: "en" }
+    }
+}
+
+impl Chromium {
+    /// Starts one, with an empty profile.
+    pub async fn start(look: Look) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver: `tests/run` installs it (Debian: chromium chromium-driver)");
+        let profile = tempfile::tempdir().unwrap();
+        let mut wanted = DesiredCapabilities::chrome();
+        let arguments = [
+            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
+            "--disable-sync", "--hide-scrollbars",
+        ];
+        for argument in arguments {
+            wanted.add_arg(argument).unwrap();
+        }
+        wanted.add_arg(&format!("--user-data-dir={}", profile.path().display())).unwrap();
+        wanted.add_arg(&format!("--window-size={},900", look.width)).unwrap();
+        wanted.add_arg(&format!("--accept-lang={}", look.language)).unwrap();
+        let driver = loop {
+            match WebDriver::new(format!("http://127.0.0.1:{port}"), wanted.clone()).await {
+                Ok(driver) => break driver,
+                // chromedriver is not up yet.
+                Err(error) if error.to_string().contains("refused") || error.to_string().contains("sending request") => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                Err(error) => panic!("Chromium does not start: {error}"),
+            }
+        };
+        let this = Self { driver, child, _profile: profile };
+        let size = serde_json::json!({
+            "width": look.width, "height": 900, "deviceScaleFactor": 1, "mobile": false,
+        });
+        this.devtools("Emulation.setDeviceMetricsOverride", size).await;
+        let scheme = if look.dark { "dark" } else { "light" };
+        let media = serde_json::json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        this.devtools("Emulation.setEmulatedMedia", media).await;
+        this
+    }
+
+    /// A command of the DevTools protocol.
+    pub async fn devtools(&self, command: &str, parameters: serde_json::Value) -> serde_json::Value {
+        self.driver.cdp().send_raw(command, parameters).await.unwrap()
+    }
+
+    /// Closes it.
+    pub async fn quit(mut self) {
+        let _ = self.driver.clone().quit().await;
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Chromium {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

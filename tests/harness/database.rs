@@ -1,0 +1,52 @@
+//! Databases of their own for each test.
+
+use std::{path::Path, sync::atomic::{AtomicU32, Ordering}};
+
+use sqlx::{Connection, Executor, PgConnection};
+
+/// Which database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// A file in the test's folder.
+    Sqlite,
+    /// A database on the server that `tests/run` has started.
+    Postgres,
+}
+
+/// Runs a test on both databases, one after the other; says which one failed.
+pub async fn on_both(test: impl AsyncFn(Database)) {
+    for database in [Database::Sqlite, Database::Postgres] {
+        eprintln!("on {database:?}");
+        test(database).await;
+    }
+}
+
+impl Database {
+    /// The URL of a new, empty database.
+    pub async fn create(self, folder: &Path) -> String {
+        match self {
+            Self::Sqlite => format!("sqlite://{}", folder.join("passport.db").display()),
+            Self::Postgres => create_postgres().await,
+        }
+    }
+}
+
+/// Where the test server is; without it nothing on PostgreSQL would be tested, so that is an error.
+fn server() -> String {
+    std::env::var("TEST_POSTGRES_URL").expect(
+        "TEST_POSTGRES_URL is not set: run the tests by `tests/run`, or point it at a PostgreSQL \
+         server on which databases may be created, as in postgres://postgres@127.0.0.1:5432",
+    )
+}
+
+async fn create_postgres() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+    let name = format!("passport_{}_{number}", std::process::id());
+    let mut admin = PgConnection::connect(&format!("{}/postgres", server())).await.unwrap();
+    let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+    admin.execute(sqlx::AssertSqlSafe(drop)).await.unwrap();
+    admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+    admin.close().await.unwrap();
+    format!("{}/{name}", server())
+}

@@ -1,0 +1,1 @@
+//! The store, function by function, on both databases.
