@@ -104,6 +104,7 @@ CREATE INDEX app_sessions_live_of_session ON app_sessions (session_id) WHERE end
 
 -- The row that decides a redemption. Kept a little longer than any ticket lives.
 CREATE TABLE spent_tickets (
+    -- Begins with the time of issue (UUID version 7).
     jti TEXT NOT NULL PRIMARY KEY,
     app_id TEXT NOT NULL,
     idempotency_digest TEXT,
@@ -111,7 +112,6 @@ CREATE TABLE spent_tickets (
     app_session_id TEXT,
     spent_at BIGINT NOT NULL
 );
-CREATE INDEX spent_tickets_spent_at ON spent_tickets (spent_at);
 
 CREATE TABLE activations (
     user_id TEXT NOT NULL REFERENCES users (id),
@@ -186,6 +186,7 @@ CREATE TABLE one_time_links (
 
 -- Append-only: who did what, written in the transaction that did it.
 CREATE TABLE audit (
+    -- Begins with the time (UUID version 7), so order of ids is order of time.
     id TEXT NOT NULL PRIMARY KEY,
     at BIGINT NOT NULL,
     kind TEXT NOT NULL,
@@ -195,4 +196,3 @@ CREATE TABLE audit (
     address TEXT,
     detail TEXT NOT NULL
 );
-CREATE INDEX audit_at ON audit (at);

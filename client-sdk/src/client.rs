@@ -159,7 +159,7 @@ impl Client {
     }
 
     fn signed(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
-        let secret = self.settings.secret.expose_secret();
+        let secret = self.settings.secret().expose_secret();
         request.basic_auth(self.settings.app(), Some(secret))
     }
 }

@@ -10,7 +10,7 @@ use url::Url;
 pub struct Settings {
     passport: String,
     app: String,
-    pub(crate) secret: SecretString,
+    secret: SecretString,
     base_url: String,
     /// Where the SDK's routes are: `/sso`, so that `/sso/callback` must be registered.
     pub mount: String,
@@ -102,6 +102,11 @@ impl Settings {
     /// This app's id.
     pub fn app(&self) -> &str {
         &self.app
+    }
+
+    /// This app's secret.
+    pub fn secret(&self) -> &SecretString {
+        &self.secret
     }
 
     /// This app's own URL.

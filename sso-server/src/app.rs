@@ -33,7 +33,7 @@ pub struct App {
     /// What was configured.
     pub config: Config,
     /// The database.
-    pub db: Db,
+    pub db: Arc<Db>,
     /// The time.
     pub clock: Clock,
     /// Chance.
@@ -87,11 +87,13 @@ impl App {
     /// Opens the database, brings it up to date and reads the keys.
     pub async fn open(config: Config, clock: Clock, random: Random) -> Result<Arc<Self>, StartError> {
         crypto::install();
-        let db = Db::open(&store::Options {
-            url: config.database.url.clone(),
-            max_connections: config.database.max_connections,
-        })
-        .await?;
+        let db = Arc::new(
+            Db::open(&store::Options {
+                url: config.database.url.clone(),
+                max_connections: config.database.max_connections,
+            })
+            .await?,
+        );
         // The key before the tables: a start that fails for the key leaves no half-made database.
         let master = MasterKey::load_or_create(config.master_key.file.as_ref(), &random)?;
         if config.database.migrate_on_start {

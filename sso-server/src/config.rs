@@ -569,7 +569,7 @@ impl Config {
         check(["en", "zh", "ru"].contains(&self.pages.default_locale.as_str()), &|| {
             format!("pages.default_locale: `{}` is not one of en, zh, ru", self.pages.default_locale)
         });
-        check(tracing_subscriber::EnvFilter::try_new(&self.log.level).is_ok(), &|| {
+        check(self.log.level.parse::<tracing_subscriber::filter::Targets>().is_ok(), &|| {
             format!("log.level: `{}` is neither a level nor a filter", self.log.level)
         });
         problems

@@ -9,6 +9,7 @@ pub mod browser;
 pub mod chromium;
 pub mod database;
 pub mod faults;
+pub mod load;
 pub mod passport;
 pub mod process;
 pub mod raw;

@@ -113,7 +113,8 @@ pub struct Node {
 impl Node {
     /// Starts `command` and waits until it says that it listens.
     pub fn start(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        // What it says of administrators and faults goes to the test's own output.
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         lines.read_line(&mut line).unwrap();

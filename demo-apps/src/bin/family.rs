@@ -55,8 +55,7 @@ type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = tracing_subscriber::EnvFilter::new("warn,actix_session=error");
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(io::stderr).init();
     match actix_web::rt::System::new().block_on(family(&arguments.folder)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

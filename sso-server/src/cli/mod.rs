@@ -16,6 +16,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{
     app::App,
@@ -157,10 +158,12 @@ fn listed(problems: &[Problem]) -> String {
 fn start_log(config: &Config) {
     // actix-session speaks of every cookie that is out of date; that is nobody's news.
     let filter = format!("{},actix_session=error,actix_server=warn", config.log.level);
-    let filter = tracing_subscriber::EnvFilter::new(filter);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter: Targets = filter.parse().unwrap_or_default();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let log = tracing_subscriber::registry();
+    // An error means that a program around us logs already.
     let _ = match config.log.format {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().try_init(),
+        LogFormat::Text => log.with(lines.with_filter(filter)).try_init(),
+        LogFormat::Json => log.with(lines.json().with_filter(filter)).try_init(),
     };
 }

@@ -37,9 +37,11 @@ impl Device {
     pub fn from_user_agent(header: Option<&str>) -> Self {
         let header = header.unwrap_or_default();
         let header = header.get(..512).unwrap_or(header);
-        let Some(found) = woothee::parser::Parser::new().parse(header) else {
-            return Self { label: "Unknown device".to_owned(), class: DeviceClass::Native };
-        };
+        let unknown = || Self { label: "Unknown device".to_owned(), class: DeviceClass::Native };
+        let Some(found) = woothee::parser::Parser::new().parse(header) else { return unknown() };
+        if found.category == "UNKNOWN" {
+            return unknown();
+        }
         let class = match found.category {
             "pc" => DeviceClass::Desktop,
             "smartphone" | "mobilephone" | "appliance" => DeviceClass::Phone,

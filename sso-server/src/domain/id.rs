@@ -51,6 +51,12 @@ pub fn fresh_text(now: Millis, random: &Random) -> String {
     Builder::from_unix_timestamp_millis(moment, &random.bytes()).into_uuid().to_string()
 }
 
+/// The lower bound of all identifiers made at `at` or later: they begin with their time.
+pub fn earliest_text(at: Millis) -> String {
+    let moment = u64::try_from(at).unwrap_or(0);
+    Builder::from_unix_timestamp_millis(moment, &[0; 10]).into_uuid().to_string()
+}
+
 impl<K> From<String> for Id<K> {
     fn from(text: String) -> Self {
         Self { text, kind: PhantomData }

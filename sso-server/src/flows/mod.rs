@@ -6,7 +6,6 @@
 
 pub mod app_sessions;
 pub mod apps;
-mod batch;
 pub mod end_session;
 pub mod follow_events;
 pub mod housekeeping;

@@ -12,7 +12,6 @@ use std::{
 use client_sdk::wire::{Activation, ActivationState, Cause, RedeemRequest, Redeemed, TicketClaims, User};
 
 use super::{
-    batch::Batches,
     end_session::{Ending, end_app_session},
     signing_keys,
 };
@@ -30,6 +29,7 @@ use crate::{
     },
     store::{
         StoreError, Stored, activations, app_sessions, audit,
+        batches::Batches,
         redemptions::{self, Admission, Entrant, MOST, Spend},
         users,
     },

@@ -56,7 +56,7 @@ impl Db {
                 let epoch = cache.epoch();
                 self.apps.load(&mut *self.read().await?, epoch).await
             }
-            Kind::Postgres => {
+            Kind::Postgres { .. } => {
                 let mut connection = self.read().await?;
                 let version = version(&mut connection).await?;
                 match self.apps.at_hand().filter(|snapshot| snapshot.version == version) {

@@ -65,13 +65,13 @@ pub struct Line {
     pub detail: String,
 }
 
-/// The latest lines, latest first.
+/// The latest lines, latest first: ids begin with their time.
 pub async fn latest(conn: &mut Conn, limit: i64) -> Stored<Vec<Line>> {
     type Columns =
         (i64, String, Option<String>, Option<String>, Option<String>, Option<String>, String);
     let rows: Vec<Columns> = sqlx::query_as(
         "SELECT at, kind, user_id, session_id, app_id, address, detail FROM audit
-         ORDER BY at DESC, id DESC LIMIT $1",
+         ORDER BY id DESC LIMIT $1",
     )
     .bind(limit)
     .fetch_all(conn)

@@ -29,6 +29,7 @@ pub mod app_instances;
 pub mod app_sessions;
 pub mod apps;
 pub mod audit;
+pub mod batches;
 mod commits;
 pub mod events;
 mod grouped;
@@ -143,7 +144,7 @@ pub enum OpenError {
 
 enum Kind {
     Sqlite { writer: Arc<GroupedWriter>, watch: Arc<CommitWatch>, cache: Arc<SessionCache> },
-    Postgres,
+    Postgres { lookups: sessions::Lookups },
 }
 
 /// An open database.
@@ -253,7 +254,8 @@ impl Db {
             .await
             .map_err(unreachable)?;
         let wakes = Arc::new(Wakes::default());
-        Ok(Self { kind: Kind::Postgres, readers, wakes, apps: apps::Registry::default() })
+        let kind = Kind::Postgres { lookups: sessions::Lookups::default() };
+        Ok(Self { kind, readers, wakes, apps: apps::Registry::default() })
     }
 
     /// Whether this is the embedded database.
@@ -270,7 +272,7 @@ impl Db {
     pub async fn write(&self) -> Stored<Tx> {
         let inner = match &self.kind {
             Kind::Sqlite { writer, .. } => Inner::Grouped(writer.begin().await?),
-            Kind::Postgres => Inner::Own(self.readers.begin().await?),
+            Kind::Postgres { .. } => Inner::Own(self.readers.begin().await?),
         };
         Ok(Tx { inner, wakes: self.wakes.clone(), woken: Vec::new() })
     }
@@ -291,7 +293,7 @@ impl Db {
             Kind::Sqlite { watch, cache, .. } => {
                 wakes::watch_sqlite(&self.wakes, watch, cache).await;
             }
-            Kind::Postgres => wakes::watch_postgres(self, &self.wakes, url).await,
+            Kind::Postgres { .. } => wakes::watch_postgres(self, &self.wakes, url).await,
         }
     }
 

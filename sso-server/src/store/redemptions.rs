@@ -13,7 +13,7 @@ use super::{Conn, Stored, Tx, activations, padded::Padded, sessions::words};
 use crate::domain::{
     Millis,
     app::AppId,
-    id::{AppSessionId, SessionId, UserId},
+    id::{AppSessionId, SessionId, UserId, earliest_text},
     session::TOUCH_EVERY,
     token::Digest,
 };
@@ -270,10 +270,11 @@ pub async fn record(tx: &mut Tx, admissions: &[Admission], now: Millis) -> Store
     Ok(())
 }
 
-/// Forgets tickets that have expired long ago; answers how many.
-pub async fn prune(conn: &mut Conn, spent_before: Millis) -> Stored<u64> {
-    let done = sqlx::query("DELETE FROM spent_tickets WHERE spent_at < $1")
-        .bind(spent_before)
+/// Forgets tickets that were issued before a time by which they have long expired; answers how
+/// many. A `jti` begins with the time of its issue, so its own index finds them.
+pub async fn prune(conn: &mut Conn, issued_before: Millis) -> Stored<u64> {
+    let done = sqlx::query("DELETE FROM spent_tickets WHERE jti < $1")
+        .bind(earliest_text(issued_before))
         .execute(conn)
         .await?;
     Ok(done.rows_affected())
