@@ -2,7 +2,7 @@
 //! session, user and app are alive.
 //!
 //! Redemptions that arrive together share the transaction (`batch`): reaching the database and
-//! making it durable costs the same for one as for sixty-four.
+//! making it durable costs the same for one as for thirty-two.
 
 use std::{
     collections::{HashMap, HashSet},

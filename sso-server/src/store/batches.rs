@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::oneshot;
 
 /// Collects items while a batch is being worked on; then all that have come in are the next one.
-/// Reaching the database costs the same for one item as for sixty-four. Under no load a batch is one
+/// Reaching the database costs the same for one item as for many. Under no load a batch is one
 /// item.
 pub struct Batches<I, O> {
     queue: Arc<Mutex<Queue<I, O>>>,

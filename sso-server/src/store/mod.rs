@@ -376,13 +376,13 @@ const WRITER_PRAGMAS: &[&str] = &[
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -4000",
+    "PRAGMA cache_size = -2000",
 ];
 
 const READER_PRAGMAS: &[&str] = &[
     "PRAGMA busy_timeout = 5000",
     "PRAGMA query_only = ON",
-    "PRAGMA cache_size = -1000",
+    "PRAGMA cache_size = -500",
 ];
 
 const POSTGRES_SETTINGS: &[&str] = &[

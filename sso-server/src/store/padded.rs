@@ -4,8 +4,9 @@
 //! there are four sizes; what is missing to the next one is filled by repeating the last row, which
 //! `ON CONFLICT DO NOTHING` and `IN (…)` do not notice.
 
-/// Most rows of one statement.
-pub(super) const MOST: usize = 64;
+/// Most rows of one statement. More would be worse: for each parameter sqlx asks SQLite for its name,
+/// and SQLite answers by counting from the first, so a statement costs the square of its length.
+pub(super) const MOST: usize = 32;
 const SIZES: [usize; 4] = [1, 4, 16, MOST];
 
 /// One statement in its sizes.

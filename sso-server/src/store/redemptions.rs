@@ -2,7 +2,7 @@
 //!
 //! All functions take up to [`MOST`](super::padded::MOST) at once, because redemptions that arrive
 //! together are written together: a statement costs the way to the database and back whether it
-//! carries one row or sixty-four.
+//! carries one row or thirty-two.
 
 use std::{collections::HashMap, sync::LazyLock};
 

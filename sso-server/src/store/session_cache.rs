@@ -16,7 +16,7 @@ use quick_cache::sync::Cache;
 use crate::domain::session::LiveSession;
 
 /// Most sessions kept at hand; about 500 bytes each.
-const CAPACITY: usize = 16_384;
+const CAPACITY: usize = 10_000;
 
 /// What a transaction changes of the facts that entries rest on.
 #[derive(Clone, Debug, PartialEq, Eq)]
