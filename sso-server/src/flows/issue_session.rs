@@ -24,8 +24,10 @@ pub struct Authenticated {
     pub(super) user: UserId,
     /// Factors (RFC 8176).
     pub(super) amr: &'static [&'static str],
-    /// The counted attempt that this log-in is.
+    /// The counted attempt that this log-in is, at the account or the known device …
     pub(super) attempt: Attempt,
+    /// … and at the network, unless the device is known.
+    pub(super) network: Option<Attempt>,
 }
 
 /// Where a session begins.
@@ -79,7 +81,7 @@ pub async fn issue_session(
     if !users::note_login(tx, &who.user, now).await? {
         return Err(IssueSessionError::Disabled);
     }
-    if throttles::blocked_since(tx, &who.attempt, now).await? {
+    if !throttles::settle(tx, &who.attempt, who.network.as_ref(), now).await? {
         return Err(IssueSessionError::Blocked);
     }
     let limits = app.config.session_limits();

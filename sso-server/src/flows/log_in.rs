@@ -140,7 +140,8 @@ pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError>
     };
 
     let now = app.clock.now();
-    let who = Authenticated { user: account.user.clone(), amr: &["pwd"], attempt };
+    let network = attempts.network;
+    let who = Authenticated { user: account.user.clone(), amr: &["pwd"], attempt, network };
     let mut tx = app.db.write().await?;
     let session = match issue_session(app, &mut tx, &who, &login.origin, now).await {
         Ok(session) => session,
@@ -154,10 +155,6 @@ pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError>
             return refuse(app, &login, Some(account), why).await;
         }
     };
-    throttles::clear(&mut tx, &counter).await?;
-    if let Some(network) = &attempts.network {
-        throttles::give_back(&mut tx, &network.counter, now).await?;
-    }
     if let Some((old, new)) = &newer_hash {
         users::upgrade_hash(&mut tx, &account.user, old, new).await?;
     }
@@ -231,7 +228,7 @@ async fn give_back(app: &App, attempts: &Attempts) -> Result<(), StoreError> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     for attempt in [&attempts.network, &attempts.account].into_iter().flatten() {
-        throttles::give_back(&mut tx, &attempt.counter, now).await?;
+        throttles::give_back(&mut tx, attempt, now).await?;
     }
     tx.commit().await
 }

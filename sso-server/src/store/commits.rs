@@ -57,14 +57,13 @@ impl CommitWatch {
     pub(super) fn new(path: &Path) -> Self {
         let mut shm = path.as_os_str().to_owned();
         shm.push("-shm");
-        let watch = Self {
+        Self {
             path: shm.into(),
             shm: OnceLock::new(),
             expected: AtomicU64::new(0),
             foreign: AtomicU64::new(0),
             reliable: AtomicBool::new(false),
-        };
-        watch
+        }
     }
 
     /// Begins to watch; the file is there once the database has been read or written.

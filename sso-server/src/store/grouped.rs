@@ -13,7 +13,10 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    sync::{Arc, Mutex as StdMutex, OnceLock},
+    sync::{
+        Arc, Mutex as StdMutex, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use sqlx::{ConnectOptions, Connection, any::AnyConnectOptions};
@@ -35,7 +38,32 @@ const BEGIN: &str = "BEGIN IMMEDIATE; UPDATE registry SET version = version + 1 
 const BEGIN_BARE: &str = "BEGIN IMMEDIATE; SAVEPOINT job";
 
 pub(super) struct GroupedWriter {
-    turn: Arc<Mutex<Writer>>,
+    turn: Arc<Turn>,
+}
+
+/// The fair mutex, and how many wait for it.
+struct Turn {
+    writer: Arc<Mutex<Writer>>,
+    waiting: AtomicUsize,
+}
+
+impl Turn {
+    async fn take(self: &Arc<Self>) -> OwnedMutexGuard<Writer> {
+        /// Counted out again even if the caller is dropped while it waits.
+        struct Waiting<'a>(&'a AtomicUsize);
+        impl Drop for Waiting<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let _waiting = Waiting(&self.waiting);
+        self.writer.clone().lock_owned().await
+    }
+
+    fn nobody_waits(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) == 0
+    }
 }
 
 struct Writer {
@@ -64,15 +92,16 @@ impl GroupedWriter {
     ) -> Self {
         let connection = Some(connection);
         let writer = Writer { connection, reconnect, group: None, abandoned: false, watch, cache };
-        Self { turn: Arc::new(Mutex::new(writer)) }
+        let writer = Arc::new(Mutex::new(writer));
+        Self { turn: Arc::new(Turn { writer, waiting: AtomicUsize::new(0) }) }
     }
 
     /// Waits for a turn and opens a savepoint.
     pub(super) async fn begin(&self) -> Stored<Job> {
-        let turn = timeout(ACQUIRE_WITHIN, self.turn.clone().lock_owned())
+        let turn = timeout(ACQUIRE_WITHIN, self.turn.take())
             .await
             .map_err(|_| StoreError::Unavailable("the writer was busy too long"))?;
-        let mut job = Job { turn: Some(turn), mutex: self.turn.clone(), group: None };
+        let mut job = Job { turn: Some(turn), queue: self.turn.clone(), group: None };
         let writer = job.writer()?;
         writer.recover().await?;
         match &writer.group {
@@ -84,7 +113,7 @@ impl GroupedWriter {
     }
 
     pub(super) async fn close(&self) {
-        let mut turn = self.turn.lock().await;
+        let mut turn = self.turn.take().await;
         let _ = turn.conclude().await;
         if let Some(connection) = turn.connection.take() {
             let _ = connection.close().await;
@@ -156,7 +185,7 @@ fn take(changes: &StdMutex<Vec<Change>>) -> Vec<Change> {
 pub(super) struct Job {
     /// `Some` while it is this job's turn.
     turn: Option<OwnedMutexGuard<Writer>>,
-    mutex: Arc<Mutex<Writer>>,
+    queue: Arc<Turn>,
     group: Option<Arc<Group>>,
 }
 
@@ -175,12 +204,18 @@ impl Job {
 
     /// Waits until the group is on disk.
     pub(super) async fn commit(mut self) -> Stored<()> {
-        self.writer()?.exec("RELEASE job").await?;
         let group = self.group.take().ok_or(StoreError::Unavailable("no group"))?;
-        // The turn passes on without the savepoint being marked as abandoned.
-        drop(self.turn.take());
-        // A task of its own: whoever is dropped while waiting, the group is concluded.
-        let led = tokio::spawn(lead(self.mutex.clone(), group));
+        // Committing is a task of its own: whoever is dropped while waiting, it is done.
+        let led = if self.queue.nobody_waits() {
+            // Nobody to share with: commit at once (which releases the savepoint, too).
+            let turn = self.turn.take().ok_or(StoreError::Unavailable("the turn is over"))?;
+            tokio::spawn(conclude(turn, group))
+        } else {
+            self.writer()?.exec("RELEASE job").await?;
+            // The turn passes on without the savepoint being marked as abandoned.
+            drop(self.turn.take());
+            tokio::spawn(lead(self.queue.clone(), group))
+        };
         match led.await {
             Ok(true) => Ok(()),
             _ => Err(StoreError::Unavailable("the commit failed")),
@@ -189,11 +224,15 @@ impl Job {
 }
 
 /// Gets a second turn and concludes the group, unless another of it was first.
-async fn lead(mutex: Arc<Mutex<Writer>>, group: Arc<Group>) -> bool {
+async fn lead(queue: Arc<Turn>, group: Arc<Group>) -> bool {
     if let Some(committed) = group.committed.get() {
         return *committed;
     }
-    let mut writer = mutex.lock_owned().await;
+    let turn = queue.take().await;
+    conclude(turn, group).await
+}
+
+async fn conclude(mut writer: OwnedMutexGuard<Writer>, group: Arc<Group>) -> bool {
     if group.committed.get().is_none() {
         if let Err(error) = writer.recover().await {
             tracing::error!(%error, "cannot undo an abandoned job");
@@ -220,7 +259,7 @@ impl Drop for Job {
         if let (Some(group), Ok(runtime)) =
             (self.group.take(), tokio::runtime::Handle::try_current())
         {
-            runtime.spawn(lead(self.mutex.clone(), group));
+            runtime.spawn(lead(self.queue.clone(), group));
         }
     }
 }

@@ -69,31 +69,40 @@ pub async fn blocked_until(conn: &mut Conn, counter: &str) -> Stored<Option<Mill
     Ok(row.map(|(until,)| until))
 }
 
-/// Whether attempts after `attempt` have blocked its counter: then the log-in that began with it
-/// comes too late (SECURITY-CASES INV-03).
-pub async fn blocked_since(conn: &mut Conn, attempt: &Attempt, now: Millis) -> Stored<bool> {
-    let row: Option<(i64, i64)> =
-        sqlx::query_as("SELECT failures, blocked_until FROM throttles WHERE id = $1")
-            .bind(&attempt.counter)
-            .fetch_optional(conn)
-            .await?;
-    Ok(row.is_some_and(|(failures, until)| failures > attempt.number && until > now))
+/// A success: wipes the account's (or device's) counter, and gives back the one attempt that the
+/// network spent on it, and no other: signing in to an own account does not buy guesses at others
+/// (SECURITY-CASES L-09). `false`, and nothing changed, when others' attempts have blocked the
+/// account since this one was counted: then this log-in comes too late (INV-03).
+pub async fn settle(
+    conn: &mut Conn,
+    account: &Attempt,
+    network: Option<&Attempt>,
+    now: Millis,
+) -> Stored<bool> {
+    let network = network.map_or("", |network| network.counter.as_str());
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "UPDATE throttles SET
+             failures = CASE WHEN id = $1 THEN 0 ELSE failures - 1 END,
+             blocked_until = $3
+         WHERE (id = $1 AND (failures <= $4 OR blocked_until <= $3)) OR (id = $2 AND failures > 0)
+         RETURNING id",
+    )
+    .bind(&account.counter)
+    .bind(network)
+    .bind(now)
+    .bind(account.number)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.iter().any(|(id,)| *id == account.counter))
 }
 
-/// A success wipes the account's or device's counter.
-pub async fn clear(conn: &mut Conn, counter: &str) -> Stored<()> {
-    sqlx::query("DELETE FROM throttles WHERE id = $1").bind(counter).execute(conn).await?;
-    Ok(())
-}
-
-/// A success gives back the one attempt that an address spent on it, and no other: signing in to an
-/// own account does not buy guesses at others (SECURITY-CASES L-09).
-pub async fn give_back(conn: &mut Conn, counter: &str, now: Millis) -> Stored<()> {
+/// An attempt that was counted was not made after all.
+pub async fn give_back(conn: &mut Conn, attempt: &Attempt, now: Millis) -> Stored<()> {
     sqlx::query(
         "UPDATE throttles SET failures = failures - 1, blocked_until = $2
          WHERE id = $1 AND failures > 0",
     )
-    .bind(counter)
+    .bind(&attempt.counter)
     .bind(now)
     .execute(conn)
     .await?;
