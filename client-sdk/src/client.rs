@@ -15,8 +15,8 @@ use crate::{
     Settings,
     settings::is_localhost,
     wire::{
-        AppSessionStatus, EndRequest, EndScope, Ended, ErrorCode, EventPage, Problem, RedeemRequest,
-        Redeemed,
+        AppSessionStatus, EndRequest, EndScope, Ended, ErrorCode, EventPage, Problem,
+        RedeemRequest, Redeemed,
     },
 };
 
@@ -70,7 +70,10 @@ pub struct ClientError(String);
 impl Client {
     /// Prepares the calls; nothing is sent yet.
     pub fn new(settings: Settings) -> Result<Self, ClientError> {
-        #[expect(clippy::disallowed_methods, reason = "built here once, with deadlines and a resolver")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "built here once, with deadlines and a resolver"
+        )]
         let builder = reqwest::Client::builder();
         let http = builder
             .connect_timeout(WITHIN)
@@ -175,15 +178,20 @@ async fn answer<T: DeserializeOwned>(
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() <= ANSWER_MAX => body.extend_from_slice(&chunk),
-            Ok(Some(_)) => return Err(CallError::Unavailable("the answer is too large".to_owned())),
+            Ok(Some(chunk)) if body.len() + chunk.len() <= ANSWER_MAX => {
+                body.extend_from_slice(&chunk)
+            }
+            Ok(Some(_)) => {
+                return Err(CallError::Unavailable("the answer is too large".to_owned()));
+            }
             Ok(None) => break,
             Err(error) => return Err(CallError::Unavailable(chain(&error.without_url()))),
         }
     }
     if status == StatusCode::OK {
-        return serde_json::from_slice(&body)
-            .map_err(|error| CallError::Unavailable(format!("an answer of another shape: {error}")));
+        return serde_json::from_slice(&body).map_err(|error| {
+            CallError::Unavailable(format!("an answer of another shape: {error}"))
+        });
     }
     match serde_json::from_slice::<Problem>(&body) {
         Ok(problem) if problem.status == status.as_u16() => Err(CallError::Refused(problem)),
@@ -228,7 +236,10 @@ impl Resolve for LocalhostIsHere {
         Box::pin(async move {
             let host = name.as_str();
             let addresses: Vec<SocketAddr> = if is_localhost(host) {
-                vec![SocketAddr::from(([127, 0, 0, 1], 0)), SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0))]
+                vec![
+                    SocketAddr::from(([127, 0, 0, 1], 0)),
+                    SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0)),
+                ]
             } else {
                 tokio::net::lookup_host((host, 0)).await?.collect()
             };

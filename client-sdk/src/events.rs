@@ -49,7 +49,8 @@ impl Knowledge {
             heard_at: None,
             lease: 60,
             caught_up: false,
-            max_staleness: max_staleness.map(|time| Seconds::try_from(time.as_secs()).unwrap_or(Seconds::MAX)),
+            max_staleness: max_staleness
+                .map(|time| Seconds::try_from(time.as_secs()).unwrap_or(Seconds::MAX)),
             when_stale,
         }
     }
@@ -124,7 +125,8 @@ impl Knowledge {
             return true;
         }
         let patience = self.max_staleness.unwrap_or(self.lease);
-        let silent = self.heard_at.is_none_or(|heard| now - heard >= patience || now < heard - patience);
+        let silent =
+            self.heard_at.is_none_or(|heard| now - heard >= patience || now < heard - patience);
         silent && self.when_stale == WhenStale::Refuse
     }
 }

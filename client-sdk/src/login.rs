@@ -181,11 +181,15 @@ impl Callback {
             }
         }
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        let state = state.filter(|state| state.len() == 22 && state.bytes().all(plain)).ok_or(BadCallback)?;
+        let state = state
+            .filter(|state| state.len() == 22 && state.bytes().all(plain))
+            .ok_or(BadCallback)?;
         let answer = match (ticket, error) {
             (Some(ticket), None) if is_ticket(&ticket) => Answer::Ticket(ticket),
             (None, Some(code)) if code == "login_required" => Answer::LoginRequired,
-            (None, Some(code)) if code.len() <= 64 && code.bytes().all(plain) => Answer::Refused(code),
+            (None, Some(code)) if code.len() <= 64 && code.bytes().all(plain) => {
+                Answer::Refused(code)
+            }
             _ => return Err(BadCallback),
         };
         Ok(Self { state, answer })
@@ -236,8 +240,20 @@ mod tests {
         for good in ["/", "/members", "/a/b?c=d&e=/f", "/%2F%2Fevil.example"] {
             assert_eq!(local_path(good), good);
         }
-        for bad in ["", "members", "//evil.example", "/\\evil.example", "\\\\evil", "/\t/evil.example", "/a\\b",
-                    "https://evil.example", "javascript:alert(1)", "/é", "/a b", "/\n/x"] {
+        for bad in [
+            "",
+            "members",
+            "//evil.example",
+            "/\\evil.example",
+            "\\\\evil",
+            "/\t/evil.example",
+            "/a\\b",
+            "https://evil.example",
+            "javascript:alert(1)",
+            "/é",
+            "/a b",
+            "/\n/x",
+        ] {
             assert_eq!(local_path(bad), "/", "{bad:?}");
         }
     }
@@ -247,9 +263,15 @@ mod tests {
     fn callbacks() {
         let state = "AAAAAAAAAAAAAAAAAAAAAA";
         let read = |query: &str| Callback::read(query).map(|callback| callback.answer);
-        assert_eq!(read(&format!("ticket=a.b.c&state={state}")), Ok(Answer::Ticket("a.b.c".into())));
+        assert_eq!(
+            read(&format!("ticket=a.b.c&state={state}")),
+            Ok(Answer::Ticket("a.b.c".into()))
+        );
         assert_eq!(read(&format!("error=login_required&state={state}")), Ok(Answer::LoginRequired));
-        assert_eq!(read(&format!("error=server_error&state={state}")), Ok(Answer::Refused("server_error".into())));
+        assert_eq!(
+            read(&format!("error=server_error&state={state}")),
+            Ok(Answer::Refused("server_error".into()))
+        );
         for bad in [
             "ticket=a.b.c".to_owned(),
             format!("state={state}"),
@@ -271,8 +293,14 @@ mod tests {
 
     #[test]
     fn spoilt_cookies() {
-        for bad in ["", "a.b", "x..L3g", "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG..!!", "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG.x.L3g",
-                    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG..L3g.more"] {
+        for bad in [
+            "",
+            "a.b",
+            "x..L3g",
+            "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG..!!",
+            "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG.x.L3g",
+            "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG..L3g.more",
+        ] {
             assert_eq!(Pending::from_cookie("s", bad), None, "{bad}");
         }
     }

@@ -36,7 +36,9 @@ pub enum WhenStale {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// Not a URL, or more than scheme, host and port.
-    #[error("{what} `{given}` must be scheme and host alone, such as https://sso.example, without a slash at the end")]
+    #[error(
+        "{what} `{given}` must be scheme and host alone, such as https://sso.example, without a slash at the end"
+    )]
     Url {
         /// Which setting.
         what: &'static str,
@@ -55,7 +57,9 @@ pub enum SettingsError {
     #[error("the app's id is empty")]
     App,
     /// A secret that nobody could have been given by Passport (SECURITY-CASES T-21).
-    #[error("the app's secret is not one that Passport made: 43 characters of base64url are expected")]
+    #[error(
+        "the app's secret is not one that Passport made: 43 characters of base64url are expected"
+    )]
     Secret,
 }
 
@@ -158,7 +162,8 @@ mod tests {
 
     #[test]
     fn what_fits() {
-        let settings = Settings::new("https://sso.example", "aw", SECRET, "http://aw.localhost:8801").unwrap();
+        let settings =
+            Settings::new("https://sso.example", "aw", SECRET, "http://aw.localhost:8801").unwrap();
         assert_eq!(settings.return_to(), "http://aw.localhost:8801/sso/callback");
         assert!(!format!("{settings:?}").contains(SECRET), "secrets do not print");
     }
@@ -166,15 +171,34 @@ mod tests {
     // SECURITY-CASES T-21.
     #[test]
     fn what_does_not() {
-        let with = |passport, secret, base| Settings::new(passport, "aw", secret, base).unwrap_err();
+        let with =
+            |passport, secret, base| Settings::new(passport, "aw", secret, base).unwrap_err();
         let zeros = "0".repeat(43);
         for secret in ["", "short", &zeros, "not base64url! 0123456789abcdefghijklmnopqr"] {
-            assert_eq!(with("https://sso.example", secret, "https://aw.example"), SettingsError::Secret);
+            assert_eq!(
+                with("https://sso.example", secret, "https://aw.example"),
+                SettingsError::Secret
+            );
         }
-        for url in ["", "sso.example", "https://sso.example/", "https://sso.example/x", "https://u@sso.example"] {
-            assert!(matches!(with(url, SECRET, "https://aw.example"), SettingsError::Url { .. }), "{url}");
+        for url in [
+            "",
+            "sso.example",
+            "https://sso.example/",
+            "https://sso.example/x",
+            "https://u@sso.example",
+        ] {
+            assert!(
+                matches!(with(url, SECRET, "https://aw.example"), SettingsError::Url { .. }),
+                "{url}"
+            );
         }
-        assert!(matches!(with("http://sso.example", SECRET, "https://aw.example"), SettingsError::Insecure { .. }));
-        assert!(matches!(with("https://sso.example", SECRET, "http://localhost.evil.example"), SettingsError::Insecure { .. }));
+        assert!(matches!(
+            with("http://sso.example", SECRET, "https://aw.example"),
+            SettingsError::Insecure { .. }
+        ));
+        assert!(matches!(
+            with("https://sso.example", SECRET, "http://localhost.evil.example"),
+            SettingsError::Insecure { .. }
+        ));
     }
 }

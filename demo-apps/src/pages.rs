@@ -89,12 +89,20 @@ fn moment(seconds: i64) -> String {
 }
 
 /// `GET /`: for everybody.
-pub async fn home(shared: Data<Shared>, passport: Data<Passport>, visitor: MaybeSignedIn) -> HttpResponse {
+pub async fn home(
+    shared: Data<Shared>,
+    passport: Data<Passport>,
+    visitor: MaybeSignedIn,
+) -> HttpResponse {
     shared.draw("home.html", &passport, visitor.0.as_ref())
 }
 
 /// `GET /members`: whoever is not signed in is sent to Passport and comes back.
-pub async fn members(shared: Data<Shared>, passport: Data<Passport>, person: SignedIn) -> HttpResponse {
+pub async fn members(
+    shared: Data<Shared>,
+    passport: Data<Passport>,
+    person: SignedIn,
+) -> HttpResponse {
     shared.draw("members.html", &passport, Some(&person))
 }
 

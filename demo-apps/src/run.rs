@@ -30,7 +30,12 @@ pub enum RunError {
 
 /// Serves a site on a listener. `key` signs and encrypts its session cookie; a new one at every
 /// start would sign everybody out of the site, which is no harm: Passport lets them back in.
-pub fn serve(site: Site, settings: Settings, listener: TcpListener, key: Key) -> Result<Server, RunError> {
+pub fn serve(
+    site: Site,
+    settings: Settings,
+    listener: TcpListener,
+    key: Key,
+) -> Result<Server, RunError> {
     let passport = Passport::start(settings)?;
     let shared = web::Data::new(Shared::new(site));
     let factory = move || {

@@ -64,7 +64,9 @@ pub enum StartError {
     #[error(transparent)]
     Migrate(#[from] MigrateError),
     /// Its tables are old and may not be changed.
-    #[error("the database is older than this program: run `sso-server migrate` (database.migrate_on_start is off)")]
+    #[error(
+        "the database is older than this program: run `sso-server migrate` (database.migrate_on_start is off)"
+    )]
     Outdated,
     /// The master key.
     #[error(transparent)]
@@ -85,7 +87,11 @@ pub enum StartError {
 
 impl App {
     /// Opens the database, brings it up to date and reads the keys.
-    pub async fn open(config: Config, clock: Clock, random: Random) -> Result<Arc<Self>, StartError> {
+    pub async fn open(
+        config: Config,
+        clock: Clock,
+        random: Random,
+    ) -> Result<Arc<Self>, StartError> {
         crypto::install();
         let db = Arc::new(
             Db::open(&store::Options {

@@ -322,7 +322,9 @@ impl<'de> Deserialize<'de> for Period {
             type Value = Period;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a length of time such as \"30d\", \"12h\", \"90s\" or a number of seconds")
+                f.write_str(
+                    "a length of time such as \"30d\", \"12h\", \"90s\" or a number of seconds",
+                )
             }
 
             fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<Period, E> {
@@ -372,8 +374,13 @@ pub fn load(
     let mut builder = config::Config::builder();
     if let Some(path) = file {
         match std::fs::read_to_string(path) {
-            Ok(text) => builder = builder.add_source(config::File::from_str(&text, config::FileFormat::Toml)),
-            Err(error) => problems.push(Problem(format!("cannot read {}: {error}", path.display()))),
+            Ok(text) => {
+                builder =
+                    builder.add_source(config::File::from_str(&text, config::FileFormat::Toml))
+            }
+            Err(error) => {
+                problems.push(Problem(format!("cannot read {}: {error}", path.display())))
+            }
         }
     }
     // Only names with a section: SSO_HOME or SSO_TOKEN belong to somebody else.
@@ -432,7 +439,8 @@ fn mistakes(settings: &config::Config, environment: &[(String, String)]) -> Vec<
             continue;
         }
         let alone = config::Config::builder().set_override(&key, value.clone());
-        match alone.and_then(|alone| alone.build()).and_then(|one| one.try_deserialize::<Config>()) {
+        match alone.and_then(|alone| alone.build()).and_then(|one| one.try_deserialize::<Config>())
+        {
             Err(error) => problems.push(Problem(format!("{place}: {}", plain(&error)))),
             Ok(_) => {
                 if let Ok(with) = right.clone().set_override(&key, value) {
@@ -476,7 +484,8 @@ fn known_keys() -> Vec<String> {
         match value {
             serde_json::Value::Object(fields) => {
                 for (name, field) in fields {
-                    let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                    let key =
+                        if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
                     walk(&key, field, keys);
                 }
             }
@@ -515,35 +524,55 @@ impl Config {
             }
         };
         check(self.listen().is_some(), &|| {
-            format!("server.listen: `{}` is not an address with a port, such as 127.0.0.1:8800", self.server.listen)
+            format!(
+                "server.listen: `{}` is not an address with a port, such as 127.0.0.1:8800",
+                self.server.listen
+            )
         });
         if let Err(why) = public_url(&self.server.public_url) {
             check(false, &|| format!("server.public_url: {why}"));
         }
         for proxy in &self.server.trusted_proxies {
             check(parse_network(proxy).is_some(), &|| {
-                format!("server.trusted_proxies: `{proxy}` is neither an address nor a network such as 10.0.0.0/8")
+                format!(
+                    "server.trusted_proxies: `{proxy}` is neither an address nor a network such as 10.0.0.0/8"
+                )
             });
         }
         let scheme = self.database.url.split_once(':').map(|(scheme, _)| scheme);
         check(matches!(scheme, Some("sqlite" | "postgres" | "postgresql")), &|| {
-            format!("database.url: `{}` begins with neither sqlite:// nor postgres://", crate::store::without_password(&self.database.url))
+            format!(
+                "database.url: `{}` begins with neither sqlite:// nor postgres://",
+                crate::store::without_password(&self.database.url)
+            )
         });
         check(
             scheme != Some("sqlite") || crate::store::sqlite_path(&self.database.url).is_some(),
-            &|| "database.url: a file is needed, as in sqlite://passport.db; databases in memory are not supported".to_owned(),
+            &|| {
+                "database.url: a file is needed, as in sqlite://passport.db; databases in memory are not supported".to_owned()
+            },
         );
         check((1..=512).contains(&self.database.max_connections), &|| {
             "database.max_connections: between 1 and 512".to_owned()
         });
         check(!self.master_key.file.is_empty(), &|| "master_key.file: a path is needed".to_owned());
-        check(self.session.lifetime.0 >= MINUTE, &|| "session.lifetime: at least one minute".to_owned());
-        for (key, idle) in [("session.idle", self.session.idle), ("session.browser_idle", self.session.browser_idle)] {
+        check(self.session.lifetime.0 >= MINUTE, &|| {
+            "session.lifetime: at least one minute".to_owned()
+        });
+        for (key, idle) in [
+            ("session.idle", self.session.idle),
+            ("session.browser_idle", self.session.browser_idle),
+        ] {
             check(idle.0 >= MINUTE && idle <= self.session.lifetime, &|| {
-                format!("{key}: between one minute and session.lifetime ({})", self.session.lifetime)
+                format!(
+                    "{key}: between one minute and session.lifetime ({})",
+                    self.session.lifetime
+                )
             });
         }
-        check(self.app_session.lifetime.0 >= MINUTE, &|| "app_session.lifetime: at least one minute".to_owned());
+        check(self.app_session.lifetime.0 >= MINUTE, &|| {
+            "app_session.lifetime: at least one minute".to_owned()
+        });
         check((1..=LIFETIME_MAX_SECONDS).contains(&self.ticket.lifetime.as_seconds()), &|| {
             format!("ticket.lifetime: between 1 and {LIFETIME_MAX_SECONDS} seconds")
         });
@@ -554,20 +583,36 @@ impl Config {
         check((8..=1 << 20).contains(&self.password.memory_kib), &|| {
             "password.memory_kib: between 8 and 1048576".to_owned()
         });
-        check((1..=16).contains(&self.password.iterations), &|| "password.iterations: between 1 and 16".to_owned());
-        check((1..=8).contains(&self.password.parallelism), &|| "password.parallelism: between 1 and 8".to_owned());
+        check((1..=16).contains(&self.password.iterations), &|| {
+            "password.iterations: between 1 and 16".to_owned()
+        });
+        check((1..=8).contains(&self.password.parallelism), &|| {
+            "password.parallelism: between 1 and 8".to_owned()
+        });
         check(self.password.memory_kib >= 8 * self.password.parallelism, &|| {
             "password.memory_kib: at least 8 for each lane of password.parallelism".to_owned()
         });
-        check((1..=10_000).contains(&self.password.queue), &|| "password.queue: between 1 and 10000".to_owned());
-        check((0..=19).contains(&self.password.niceness), &|| "password.niceness: between 0 and 19".to_owned());
-        check((1..=128).contains(&self.password.min_length), &|| "password.min_length: between 1 and 128".to_owned());
-        check((1..=100).contains(&self.throttle.account_attempts), &|| {
-            "throttle.account_attempts: between 1 and 100 (NIST SP 800-63B allows no more)".to_owned()
+        check((1..=10_000).contains(&self.password.queue), &|| {
+            "password.queue: between 1 and 10000".to_owned()
         });
-        check(self.throttle.address_attempts >= 1, &|| "throttle.address_attempts: at least 1".to_owned());
+        check((0..=19).contains(&self.password.niceness), &|| {
+            "password.niceness: between 0 and 19".to_owned()
+        });
+        check((1..=128).contains(&self.password.min_length), &|| {
+            "password.min_length: between 1 and 128".to_owned()
+        });
+        check((1..=100).contains(&self.throttle.account_attempts), &|| {
+            "throttle.account_attempts: between 1 and 100 (NIST SP 800-63B allows no more)"
+                .to_owned()
+        });
+        check(self.throttle.address_attempts >= 1, &|| {
+            "throttle.address_attempts: at least 1".to_owned()
+        });
         check(["en", "zh", "ru"].contains(&self.pages.default_locale.as_str()), &|| {
-            format!("pages.default_locale: `{}` is not one of en, zh, ru", self.pages.default_locale)
+            format!(
+                "pages.default_locale: `{}` is not one of en, zh, ru",
+                self.pages.default_locale
+            )
         });
         check(self.log.level.parse::<tracing_subscriber::filter::Targets>().is_ok(), &|| {
             format!("log.level: `{}` is neither a level nor a filter", self.log.level)
@@ -608,7 +653,9 @@ fn public_url(text: &str) -> Result<(), String> {
     let url = url::Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
     let origin = url.origin().ascii_serialization();
     if origin != text {
-        return Err(format!("`{text}` must be scheme and host alone, without a path or a slash at the end: {origin}"));
+        return Err(format!(
+            "`{text}` must be scheme and host alone, without a path or a slash at the end: {origin}"
+        ));
     }
     let local = match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -619,7 +666,9 @@ fn public_url(text: &str) -> Result<(), String> {
     match url.scheme() {
         "https" => Ok(()),
         "http" if local => Ok(()),
-        _ => Err(format!("`{text}` must begin with https://; browsers keep the session cookie from http:// outside localhost")),
+        _ => Err(format!(
+            "`{text}` must begin with https://; browsers keep the session cookie from http:// outside localhost"
+        )),
     }
 }
 
@@ -628,7 +677,11 @@ mod tests {
     use super::*;
 
     fn from(toml: &str, environment: &[(&str, &str)]) -> Result<Config, Vec<Problem>> {
-        let file = std::env::temp_dir().join(format!("passport-config-{}-{:p}.toml", std::process::id(), toml));
+        let file = std::env::temp_dir().join(format!(
+            "passport-config-{}-{:p}.toml",
+            std::process::id(),
+            toml
+        ));
         std::fs::write(&file, toml).unwrap();
         let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         let loaded = load(Some(&file), environment, &[]);
@@ -649,8 +702,13 @@ mod tests {
 
     #[test]
     fn later_sources_win() {
-        let toml = "[server]\nlisten = \"127.0.0.1:1\"\n[session]\nidle = \"2d\"\nlifetime = 864000";
-        let environment = [("SSO_SERVER__LISTEN", "127.0.0.1:2"), ("SSO_SERVER__TRUSTED_PROXIES", "10.0.0.0/8,::1"), ("SSO_PASSWORD__QUEUE", "9")];
+        let toml =
+            "[server]\nlisten = \"127.0.0.1:1\"\n[session]\nidle = \"2d\"\nlifetime = 864000";
+        let environment = [
+            ("SSO_SERVER__LISTEN", "127.0.0.1:2"),
+            ("SSO_SERVER__TRUSTED_PROXIES", "10.0.0.0/8,::1"),
+            ("SSO_PASSWORD__QUEUE", "9"),
+        ];
         let config = from(toml, &environment).unwrap();
         assert_eq!(config.server.listen, "127.0.0.1:2");
         assert_eq!(config.trusted_proxies().len(), 2);
@@ -658,16 +716,30 @@ mod tests {
         assert_eq!(config.session.lifetime, Period::seconds(10 * 86_400));
         assert_eq!(config.password.queue, 9);
         let flags = [("server.listen", "127.0.0.1:3".to_owned())];
-        let config = load(None, [("SSO_SERVER__LISTEN".into(), "127.0.0.1:2".into())], &flags).unwrap();
+        let config =
+            load(None, [("SSO_SERVER__LISTEN".into(), "127.0.0.1:2".into())], &flags).unwrap();
         assert_eq!(config.server.listen, "127.0.0.1:3");
     }
 
     #[test]
     fn all_problems_at_once() {
         let toml = "colour = 1\n[server]\nlissten = \"x\"\nlisten = \"nowhere\"\nworkers = \"many\"\n[session]\nidle = \"soon\"\n[password]\niterations = 0";
-        let problems = from(toml, &[("SSO_TICKET__LIFETIME", "1h"), ("SSO_LOG__LEVVEL", "x"), ("SSO_HOME", "theirs")]).unwrap_err();
+        let problems = from(
+            toml,
+            &[("SSO_TICKET__LIFETIME", "1h"), ("SSO_LOG__LEVVEL", "x"), ("SSO_HOME", "theirs")],
+        )
+        .unwrap_err();
         let text = problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n");
-        for part in ["colour", "server.lissten", "server.listen:", "server.workers", "session.idle", "password.iterations", "ticket.lifetime", "SSO_LOG__LEVVEL"] {
+        for part in [
+            "colour",
+            "server.lissten",
+            "server.listen:",
+            "server.workers",
+            "session.idle",
+            "password.iterations",
+            "ticket.lifetime",
+            "SSO_LOG__LEVVEL",
+        ] {
             assert!(text.contains(part), "{part} is not named in:\n{text}");
         }
         assert_eq!(problems.len(), 8, "{text}");
@@ -675,10 +747,22 @@ mod tests {
 
     #[test]
     fn public_urls() {
-        for good in ["https://sso.example", "http://sso.localhost:8800", "http://127.0.0.1:1", "https://sso.example:8443"] {
+        for good in [
+            "https://sso.example",
+            "http://sso.localhost:8800",
+            "http://127.0.0.1:1",
+            "https://sso.example:8443",
+        ] {
             assert_eq!(public_url(good), Ok(()), "{good}");
         }
-        for bad in ["http://sso.example", "https://sso.example/", "https://sso.example/x", "sso.example", "ftp://x", "https://SSO.example"] {
+        for bad in [
+            "http://sso.example",
+            "https://sso.example/",
+            "https://sso.example/x",
+            "sso.example",
+            "ftp://x",
+            "https://SSO.example",
+        ] {
             assert!(public_url(bad).is_err(), "{bad}");
         }
     }

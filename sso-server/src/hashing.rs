@@ -124,11 +124,7 @@ impl PasswordPool {
 
     /// Compares a password with a stored hash. Without one the same work is done for nobody, so
     /// that nobody can tell the difference (SECURITY-CASES L-02, L-03).
-    pub async fn verify(
-        &self,
-        password: Password,
-        stored: Option<&str>,
-    ) -> Result<Verdict, Busy> {
+    pub async fn verify(&self, password: Password, stored: Option<&str>) -> Result<Verdict, Busy> {
         let (reply, answer) = oneshot::channel();
         let stored = stored.unwrap_or(&self.nobodys).to_owned();
         self.send(password, Work::Verify { stored, reply })?;
@@ -188,8 +184,7 @@ fn verify(password: &Password, stored: &str, params: &Params, memory: &mut Vec<B
     let refused = Verdict { matches: false, outdated: false };
     // SECURITY-CASES L-25: an empty or unreadable hash is nobody's.
     let Ok(hash) = PasswordHash::new(stored) else { return refused };
-    let (Ok(theirs), Some(salt), Some(expected)) =
-        (Params::try_from(&hash), hash.salt, hash.hash)
+    let (Ok(theirs), Some(salt), Some(expected)) = (Params::try_from(&hash), hash.salt, hash.hash)
     else {
         return refused;
     };
@@ -231,7 +226,10 @@ fn compute(
     Some(output)
 }
 
-#[expect(clippy::expect_used, reason = "lengths and parameters were checked when the pool was made")]
+#[expect(
+    clippy::expect_used,
+    reason = "lengths and parameters were checked when the pool was made"
+)]
 fn phc(params: &Params, salt: &[u8], output: &[u8]) -> String {
     let hash = PasswordHash {
         algorithm: Ident::new_unwrap("argon2id"),

@@ -25,13 +25,22 @@ async fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let wants = |name: &str| wanted.is_empty() || wanted.iter().any(|one| one == name);
     let limits = Limits::measure();
-    println!("\nprimitives, one core: sign {:.1} us, verify {:.1} us, Argon2id {:.2} ms", limits.sign, limits.verify, limits.argon2 / 1e3);
+    println!(
+        "\nprimitives, one core: sign {:.1} us, verify {:.1} us, Argon2id {:.2} ms",
+        limits.sign,
+        limits.verify,
+        limits.argon2 / 1e3
+    );
     let mut sqlite = None;
     for database in [Database::Sqlite, Database::Postgres] {
         if ["silent", "redeem"].into_iter().any(wants) {
             let figures = hot_paths(database, &limits, &wants).await;
             if let Some((silent, redeem)) = sqlite {
-                println!("PostgreSQL over SQLite: silent {:.2}, redeem {:.2} (limit 2.5)", figures.0 / silent, figures.1 / redeem);
+                println!(
+                    "PostgreSQL over SQLite: silent {:.2}, redeem {:.2} (limit 2.5)",
+                    figures.0 / silent,
+                    figures.1 / redeem
+                );
             }
             sqlite = Some(figures);
         }
@@ -65,11 +74,17 @@ impl Limits {
         let signature = pair.sign(&message);
         let verify = cpu_of(5_000, || public.verify_sig(&message, signature.as_ref()).unwrap());
         let params = argon2::Params::new(19_456, 2, 1, Some(32)).unwrap();
-        let argon = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params.clone());
+        let argon = argon2::Argon2::new(
+            argon2::Algorithm::Argon2id,
+            argon2::Version::V0x13,
+            params.clone(),
+        );
         let mut memory = vec![argon2::Block::new(); params.block_count()];
         let mut out = [0; 32];
         let argon2 = cpu_of(40, || {
-            argon.hash_password_into_with_memory(b"correct horse", &[1; 16], &mut out, &mut memory).unwrap();
+            argon
+                .hash_password_into_with_memory(b"correct horse", &[1; 16], &mut out, &mut memory)
+                .unwrap();
         });
         Self { sign, verify, argon2 }
     }
@@ -99,7 +114,8 @@ async fn stage(database: Database, people: usize, cheap_hashing: bool) -> Stage 
 
 /// Names that do not look alike, so that none is refused as another's double.
 fn name(number: usize) -> String {
-    let letters: String = number.to_string().chars().map(|digit| char::from(b'a' + digit as u8 - b'0')).collect();
+    let letters: String =
+        number.to_string().chars().map(|digit| char::from(b'a' + digit as u8 - b'0')).collect();
     format!("person-{letters}")
 }
 
@@ -120,7 +136,11 @@ fn line(what: &str, run: &Run, limit: f64, unit: &str, most: f64) {
     );
 }
 
-async fn hot_paths(database: Database, limits: &Limits, wants: &dyn Fn(&str) -> bool) -> (f64, f64) {
+async fn hot_paths(
+    database: Database,
+    limits: &Limits,
+    wants: &dyn Fn(&str) -> bool,
+) -> (f64, f64) {
     println!("\n{database:?}");
     let stage = stage(database, 16, true).await;
     let (address, id) = (stage.node.address, stage.node.id());
@@ -146,7 +166,11 @@ async fn hot_paths(database: Database, limits: &Limits, wants: &dyn Fn(&str) -> 
         let run = run(address, id, 64, requests, 200).await;
         if round > 0 {
             line("redemption, 64 callers", &run, limits.verify, "verifications", 4.0);
-            println!("{:<28} p99 / median {:.1} (limit 4)", "", run.quantile(0.99).as_secs_f64() / run.quantile(0.5).as_secs_f64());
+            println!(
+                "{:<28} p99 / median {:.1} (limit 4)",
+                "",
+                run.quantile(0.99).as_secs_f64() / run.quantile(0.5).as_secs_f64()
+            );
             redeemed = Some(run);
         }
     }
@@ -154,12 +178,21 @@ async fn hot_paths(database: Database, limits: &Limits, wants: &dyn Fn(&str) -> 
     let tickets = collect_tickets(&stage, &cookies, &path, 1_500).await;
     let alone = run(address, id, 1, redemptions(&stage.app, &tickets), 200).await;
     line("redemption, 1 caller", &alone, limits.verify, "verifications", f64::NAN);
-    println!("{:<28} {:.1} times the rate of one commit a request (at least 4)", "", redeemed.rate() / alone.rate());
+    println!(
+        "{:<28} {:.1} times the rate of one commit a request (at least 4)",
+        "",
+        redeemed.rate() / alone.rate()
+    );
     drop(stage.home);
     (quiet.cpu_each(), redeemed.cpu_each())
 }
 
-async fn collect_tickets(stage: &Stage, cookies: &[String], path: &str, count: usize) -> Vec<String> {
+async fn collect_tickets(
+    stage: &Stage,
+    cookies: &[String],
+    path: &str,
+    count: usize,
+) -> Vec<String> {
     let per = count / 16 + 1;
     let workers: Vec<_> = (0..16)
         .map(|worker| {
@@ -191,7 +224,8 @@ fn redemptions(app: &TestApp, tickets: &[String]) -> Vec<Vec<u8>> {
     tickets
         .iter()
         .map(|ticket| {
-            let body = serde_json::json!({ "ticket": ticket, "return_to": app.return_to }).to_string();
+            let body =
+                serde_json::json!({ "ticket": ticket, "return_to": app.return_to }).to_string();
             post("/api/v1/tickets/redeem", HOST, "application/json", &authorization, &body)
         })
         .collect()
@@ -209,7 +243,8 @@ async fn logins(limits: &Limits) {
         let mut own = stage.node.browser();
         let form = own.login_form("", &name(person), harness::PASSWORD).await;
         let body = encode(form.fields.iter().map(|(n, v)| (n.as_str(), v.as_str())));
-        let cookie = format!("Cookie: __Host-passport-form={}\r\n", own.cookies["__Host-passport-form"]);
+        let cookie =
+            format!("Cookie: __Host-passport-form={}\r\n", own.cookies["__Host-passport-form"]);
         requests.push(post("/login", HOST, "application/x-www-form-urlencoded", &cookie, &body));
     }
     let cookie = cookie(&mut browser, &name(0)).await;
@@ -222,7 +257,9 @@ async fn logins(limits: &Limits) {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let beside = paced(silent).await;
     let storm_run = storm.await.unwrap();
-    let alone = run(address, id, 64, requests.iter().cycle().take(people * 8).cloned().collect(), 303).await;
+    let alone =
+        run(address, id, 64, requests.iter().cycle().take(people * 8).cloned().collect(), 303)
+            .await;
     let raw = raw_hashes().await;
     println!(
         "alone: {:.0}/s of {raw:.0}/s raw = {:.0} % (at least 90 %); {:.2} ms CPU a login, {:.2} ms of it hashing",
@@ -233,7 +270,12 @@ async fn logins(limits: &Limits) {
     );
     println!("beside redirects: {:.0}/s", storm_run.rate());
     let p99 = |times: &[Duration]| times[times.len() * 99 / 100].as_secs_f64() * 1e3;
-    println!("silent redirect p99: idle {:.2} ms, in the storm {:.2} ms = {:.1} times (under 3)", p99(&idle), p99(&beside), p99(&beside) / p99(&idle));
+    println!(
+        "silent redirect p99: idle {:.2} ms, in the storm {:.2} ms = {:.1} times (under 3)",
+        p99(&idle),
+        p99(&beside),
+        p99(&beside) / p99(&idle)
+    );
     println!("resident after the storm: {:.0} MB", resident(id));
 }
 
@@ -247,10 +289,21 @@ async fn raw_hashes() -> f64 {
             std::thread::spawn(move || {
                 let params = argon2::Params::new(19_456, 2, 1, Some(32)).unwrap();
                 let mut memory = vec![argon2::Block::new(); params.block_count()];
-                let argon = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
+                let argon = argon2::Argon2::new(
+                    argon2::Algorithm::Argon2id,
+                    argon2::Version::V0x13,
+                    params,
+                );
                 let mut out = [0; 32];
                 for _ in 0..each {
-                    argon.hash_password_into_with_memory(b"correct horse", &[1; 16], &mut out, &mut memory).unwrap();
+                    argon
+                        .hash_password_into_with_memory(
+                            b"correct horse",
+                            &[1; 16],
+                            &mut out,
+                            &mut memory,
+                        )
+                        .unwrap();
                 }
             })
         })
@@ -292,7 +345,11 @@ async fn memory() {
     starts.sort();
     let node = home.serve();
     tokio::time::sleep(Duration::from_millis(500)).await;
-    println!("start {:.1} ms (leanest peer 24), idle {:.1} MB (leanest peer 16)", starts[5].as_secs_f64() * 1e3, resident(node.id()));
+    println!(
+        "start {:.1} ms (leanest peer 24), idle {:.1} MB (leanest peer 16)",
+        starts[5].as_secs_f64() * 1e3,
+        resident(node.id())
+    );
     drop(node);
     // Twenty thousand real ones, more than are kept at hand, each used; the rest as rows.
     let mut home = home;
@@ -306,7 +363,8 @@ async fn memory() {
     let requests = cookies.iter().map(|cookie| get(&path, HOST, cookie)).collect();
     run(node.address, node.id(), 16, requests, 303).await;
     sqlx::any::install_default_drivers();
-    let mut database = sqlx::AnyConnection::connect(&format!("{}?mode=rw", home.url)).await.unwrap();
+    let mut database =
+        sqlx::AnyConnection::connect(&format!("{}?mode=rw", home.url)).await.unwrap();
     database.execute("PRAGMA busy_timeout = 5000").await.unwrap();
     database
         .execute(
@@ -319,7 +377,11 @@ async fn memory() {
         .unwrap();
     let requests = cookies.iter().map(|cookie| get(&path, HOST, cookie)).collect();
     run(node.address, node.id(), 16, requests, 303).await;
-    println!("100,000 live sessions, 20,000 of them in use: {:.1} MB, {:+.1} MB (under +20)", resident(node.id()), resident(node.id()) - before);
+    println!(
+        "100,000 live sessions, 20,000 of them in use: {:.1} MB, {:+.1} MB (under +20)",
+        resident(node.id()),
+        resident(node.id()) - before
+    );
 }
 
 async fn many_logins(node: &Node, count: usize) -> Vec<String> {
@@ -329,8 +391,12 @@ async fn many_logins(node: &Node, count: usize) -> Vec<String> {
             tokio::spawn(async move {
                 let form = browser.login_form("", "goal", harness::PASSWORD).await;
                 let body = encode(form.fields.iter().map(|(n, v)| (n.as_str(), v.as_str())));
-                let cookie = format!("Cookie: __Host-passport-form={}\r\n", browser.cookies["__Host-passport-form"]);
-                let request = post("/login", HOST, "application/x-www-form-urlencoded", &cookie, &body);
+                let cookie = format!(
+                    "Cookie: __Host-passport-form={}\r\n",
+                    browser.cookies["__Host-passport-form"]
+                );
+                let request =
+                    post("/login", HOST, "application/x-www-form-urlencoded", &cookie, &body);
                 let mut connection = harness::load::Connection::open(address).await;
                 let mut cookies = Vec::new();
                 while cookies.len() < count / 16 {
@@ -361,25 +427,45 @@ impl SdkCheck {
     async fn measure() {
         use actix_session::{Session, SessionMiddleware, storage::CookieSessionStore};
         use actix_web::{App, HttpResponse, cookie::Key, test, web};
-        use client_sdk::{Settings, actix::{MaybeSignedIn, Passport}, session::AppSession, wire::User};
+        use client_sdk::{
+            Settings,
+            actix::{MaybeSignedIn, Passport},
+            session::AppSession,
+            wire::User,
+        };
 
         println!("\nSDK check on each request");
         let server = harness::Passport::start().await;
         let app = server.add_app("aw").await;
-        let settings = Settings::new(server.url.as_str(), "aw", app.secret, "http://aw.localhost").unwrap();
+        let settings =
+            Settings::new(server.url.as_str(), "aw", app.secret, "http://aw.localhost").unwrap();
         let passport = Passport::start(settings).unwrap();
         while !passport.is_current() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let sign_in = |session: Session| async move {
-            let user = User { id: "01a201df-73b5-72a9-af36-c4a94d83d7f3".into(), username: "goal".into(), email: Some("goal@example.org".into()), ..User::default() };
-            let kept = AppSession { id: "01a201df-73b5-72a9-af36-c4a94d83d7f4".into(), session: "01a201df-73b5-72a9-af36-c4a94d83d7f5".into(), user, auth_time: 1, amr: vec!["pwd".into()], since: 1, expires_at: i64::MAX };
+            let user = User {
+                id: "01a201df-73b5-72a9-af36-c4a94d83d7f3".into(),
+                username: "goal".into(),
+                email: Some("goal@example.org".into()),
+                ..User::default()
+            };
+            let kept = AppSession {
+                id: "01a201df-73b5-72a9-af36-c4a94d83d7f4".into(),
+                session: "01a201df-73b5-72a9-af36-c4a94d83d7f5".into(),
+                user,
+                auth_time: 1,
+                amr: vec!["pwd".into()],
+                since: 1,
+                expires_at: i64::MAX,
+            };
             session.insert("passport", kept).unwrap();
             HttpResponse::Ok().finish()
         };
         let plain = |_session: Session| async { HttpResponse::Ok().finish() };
         let asks = |visitor: MaybeSignedIn| async move {
-            HttpResponse::build(if visitor.0.is_some() { 200 } else { 401 }.try_into().unwrap()).finish()
+            HttpResponse::build(if visitor.0.is_some() { 200 } else { 401 }.try_into().unwrap())
+                .finish()
         };
         let service = test::init_service(
             App::new()
@@ -390,9 +476,11 @@ impl SdkCheck {
                 .wrap(SessionMiddleware::new(CookieSessionStore::default(), Key::from(&[1; 64]))),
         )
         .await;
-        let answer = test::call_service(&service, test::TestRequest::get().uri("/in").to_request()).await;
+        let answer =
+            test::call_service(&service, test::TestRequest::get().uri("/in").to_request()).await;
         let cookie = answer.response().cookies().next().unwrap().into_owned();
-        let request = |path: &str| test::TestRequest::get().uri(path).cookie(cookie.clone()).to_request();
+        let request =
+            |path: &str| test::TestRequest::get().uri(path).cookie(cookie.clone()).to_request();
         let mut best = [f64::MAX; 2];
         for _ in 0..7 {
             for (best, path) in best.iter_mut().zip(["/plain", "/asks"]) {
@@ -405,10 +493,16 @@ impl SdkCheck {
                     assert_eq!(answer.status(), 200);
                 }
                 let ended = clock();
-                let nanos = (ended.tv_sec - begun.tv_sec) * 1_000_000_000 + (ended.tv_nsec - begun.tv_nsec);
+                let nanos =
+                    (ended.tv_sec - begun.tv_sec) * 1_000_000_000 + (ended.tv_nsec - begun.tv_nsec);
                 *best = best.min(nanos as f64 / 1e3 / f64::from(rounds));
             }
         }
-        println!("without {:.2} us, with {:.2} us: {:.2} us (under 2)", best[0], best[1], best[1] - best[0]);
+        println!(
+            "without {:.2} us, with {:.2} us: {:.2} us (under 2)",
+            best[0],
+            best[1],
+            best[1] - best[0]
+        );
     }
 }

@@ -18,11 +18,15 @@ async fn one_password_for_two_sites_and_one_logout_for_both() {
         assert_eq!(at_aw["user"]["username"], "member");
 
         let at_bw = bw.enter(&mut browser).await;
-        assert_eq!(at_bw.user.id, at_aw["user"]["id"], "the same person, without a second password");
+        assert_eq!(
+            at_bw.user.id, at_aw["user"]["id"],
+            "the same person, without a second password"
+        );
 
         let ended = bw.end(&at_bw.app_session, "session").await;
         assert_eq!(ended.json()["ended"], 2);
-        for (app, id) in [(&aw, at_aw["app_session"].as_str().unwrap()), (&bw, &at_bw.app_session)] {
+        for (app, id) in [(&aw, at_aw["app_session"].as_str().unwrap()), (&bw, &at_bw.app_session)]
+        {
             let events = app.events("0").await.events;
             assert_eq!(events.len(), 1, "one event for each app");
             assert_eq!(events[0].app_session.as_deref(), Some(id));

@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use base64::{Engine, engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD}};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use client_sdk::wire::{EventPage, Redeemed};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -32,7 +35,13 @@ pub fn challenge(verifier: &str) -> String {
 
 impl TestApp {
     /// An app that talks to Passport at `address`.
-    pub fn new(address: SocketAddr, public_url: &str, id: &str, secret: &str, return_to: &str) -> Self {
+    pub fn new(
+        address: SocketAddr,
+        public_url: &str,
+        id: &str,
+        secret: &str,
+        return_to: &str,
+    ) -> Self {
         let browser = Browser::new(address, public_url);
         let text = str::to_owned;
         Self { id: text(id), secret: text(secret), return_to: text(return_to), browser }
@@ -45,7 +54,8 @@ impl TestApp {
 
     /// The query with which it sends people to `/login`.
     pub fn login_query(&self, more: &[(&str, &str)]) -> String {
-        let own = [("app", self.id.as_str()), ("return_to", self.return_to.as_str()), ("state", "st-1")];
+        let own =
+            [("app", self.id.as_str()), ("return_to", self.return_to.as_str()), ("state", "st-1")];
         format!("?{}", encode(own.into_iter().chain(more.iter().copied())))
     }
 
@@ -65,7 +75,13 @@ impl TestApp {
     }
 
     /// Calls the API.
-    pub async fn call(&self, method: Method, path: &str, body: Option<Value>, headers: &[(&str, &str)]) -> Answer {
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let authorization = self.authorization();
         let mut all = vec![("authorization", authorization.as_str())];
         if body.is_some() {
@@ -95,7 +111,9 @@ impl TestApp {
 
     /// Reads its log after a cursor, without waiting.
     pub async fn events(&self, after: &str) -> EventPage {
-        let answer = self.call(Method::GET, &format!("/api/v1/events?after={after}&instance=test"), None, &[]).await;
+        let answer = self
+            .call(Method::GET, &format!("/api/v1/events?after={after}&instance=test"), None, &[])
+            .await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         serde_json::from_str(&answer.body).unwrap()
     }

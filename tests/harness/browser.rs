@@ -48,6 +48,7 @@ pub struct Form {
 
 impl Browser {
     /// A new one, without cookies.
+    #[expect(clippy::disallowed_methods, reason = "a browser of its own, with cookies by hand")]
     pub fn new(address: SocketAddr, public_url: &str) -> Self {
         let http = reqwest::Client::builder().redirect(Policy::none()).no_proxy().build().unwrap();
         let host = public_url.split_once("://").unwrap().1.to_owned();
@@ -72,7 +73,12 @@ impl Browser {
     }
 
     /// Sends a form body as it is, with further headers.
-    pub async fn post_body(&mut self, path: &str, body: String, headers: &[(&str, &str)]) -> Answer {
+    pub async fn post_body(
+        &mut self,
+        path: &str,
+        body: String,
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let mut all = vec![("content-type", "application/x-www-form-urlencoded")];
         all.extend_from_slice(headers);
         self.request(Method::POST, path, Some(body), &all).await
@@ -206,12 +212,14 @@ impl Answer {
 
     /// The ticket that it sends.
     pub fn ticket(&self) -> String {
-        self.sent("ticket").unwrap_or_else(|| panic!("no ticket: {} {}", self.status, self.location()))
+        self.sent("ticket")
+            .unwrap_or_else(|| panic!("no ticket: {} {}", self.status, self.location()))
     }
 
     /// The body as JSON.
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {} {}", self.status, self.body))
+        serde_json::from_str(&self.body)
+            .unwrap_or_else(|_| panic!("no JSON: {} {}", self.status, self.body))
     }
 
     /// What a person reads.
@@ -224,7 +232,10 @@ impl Answer {
 
     /// The form that goes to `action`, with its hidden fields; of several, the first.
     pub fn form(&self, action: &str) -> Form {
-        self.forms(action).into_iter().next().unwrap_or_else(|| panic!("no form to {action}: {}", self.body))
+        self.forms(action)
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| panic!("no form to {action}: {}", self.body))
     }
 
     /// All forms that go to `action`.
@@ -232,7 +243,9 @@ impl Answer {
         let page = Html::parse_document(&self.body);
         let form = Selector::parse(&format!("form[action='{action}']")).unwrap();
         let hidden = Selector::parse("input[type=hidden]").unwrap();
-        let text = |input: scraper::ElementRef<'_>, name| input.value().attr(name).unwrap_or("").to_owned();
+        let text = |input: scraper::ElementRef<'_>, name| {
+            input.value().attr(name).unwrap_or("").to_owned()
+        };
         page.select(&form)
             .map(|form| Form {
                 action: action.to_owned(),

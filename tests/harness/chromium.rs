@@ -46,9 +46,16 @@ impl Chromium {
         let profile = tempfile::tempdir().unwrap();
         let mut wanted = DesiredCapabilities::chrome();
         let arguments = [
-            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
-            "--disable-sync", "--hide-scrollbars",
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-dev-shm-usage",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--hide-scrollbars",
         ];
         for argument in arguments {
             wanted.add_arg(argument).unwrap();
@@ -60,7 +67,10 @@ impl Chromium {
             match WebDriver::new(format!("http://127.0.0.1:{port}"), wanted.clone()).await {
                 Ok(driver) => break driver,
                 // chromedriver is not up yet.
-                Err(error) if error.to_string().contains("refused") || error.to_string().contains("sending request") => {
+                Err(error)
+                    if error.to_string().contains("refused")
+                        || error.to_string().contains("sending request") =>
+                {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
                 Err(error) => panic!("Chromium does not start: {error}"),
@@ -78,7 +88,11 @@ impl Chromium {
     }
 
     /// A command of the DevTools protocol.
-    pub async fn devtools(&self, command: &str, parameters: serde_json::Value) -> serde_json::Value {
+    pub async fn devtools(
+        &self,
+        command: &str,
+        parameters: serde_json::Value,
+    ) -> serde_json::Value {
         self.driver.cdp().send_raw(command, parameters).await.unwrap()
     }
 

@@ -1,6 +1,9 @@
 //! Databases of their own for each test.
 
-use std::{path::Path, sync::atomic::{AtomicU32, Ordering}};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use sqlx::{Connection, Executor, PgConnection};
 

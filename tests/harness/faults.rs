@@ -11,7 +11,10 @@ use std::{
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream, tcp::{OwnedReadHalf, OwnedWriteHalf}},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
 };
 
 /// The proxy.
@@ -40,7 +43,8 @@ impl FaultyPostgres {
         let shared = state.clone();
         // A thread of its own, so that it lives as long as the process.
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
                 let listener = TcpListener::from_std(listener.into_std().unwrap()).unwrap();
                 while let Ok((client, _)) = listener.accept().await {
@@ -96,7 +100,11 @@ async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) -> std::io::Re
 }
 
 /// Passes messages on one by one. `E` (Execute) and `Q` (Query) are questions.
-async fn questions(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State) -> std::io::Result<()> {
+async fn questions(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    state: &State,
+) -> std::io::Result<()> {
     // The first message has no type byte.
     let length = from.read_u32().await?;
     let mut body = vec![0; length as usize - 4];
@@ -110,7 +118,9 @@ async fn questions(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &Stat
         from.read_exact(&mut body).await?;
         if matches!(kind, b'E' | b'Q') {
             state.asked.fetch_add(1, Ordering::SeqCst);
-            if state.left.load(Ordering::SeqCst) > 0 && state.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            if state.left.load(Ordering::SeqCst) > 0
+                && state.left.fetch_sub(1, Ordering::SeqCst) == 1
+            {
                 state.down.store(true, Ordering::SeqCst);
                 return Ok(());
             }

@@ -41,7 +41,11 @@ impl Connection {
         let text = String::from_utf8_lossy(&self.buffer[..head]).into_owned();
         let length = text
             .lines()
-            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(|n| n.trim().parse().unwrap()))
+            .find_map(|line| {
+                line.to_ascii_lowercase()
+                    .strip_prefix("content-length:")
+                    .map(|n| n.trim().parse().unwrap())
+            })
             .unwrap_or(0_usize);
         while self.buffer.len() < head + length {
             assert!(self.stream.read_buf(&mut self.buffer).await.unwrap() > 0, "closed");
@@ -82,7 +86,13 @@ impl Run {
 }
 
 /// Sends `requests` over `connections` at once, as fast as they go; each answer must have `status`.
-pub async fn run(address: SocketAddr, server: u32, connections: usize, requests: Vec<Vec<u8>>, status: u16) -> Run {
+pub async fn run(
+    address: SocketAddr,
+    server: u32,
+    connections: usize,
+    requests: Vec<Vec<u8>>,
+    status: u16,
+) -> Run {
     let count = requests.len();
     let requests = Arc::new(requests);
     let next = Arc::new(AtomicUsize::new(0));

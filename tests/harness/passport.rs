@@ -108,7 +108,8 @@ impl Passport {
     /// Makes an account with [`PASSWORD`] and a mail address; answers its id.
     pub async fn add_user(&self, name: &str) -> String {
         let email = format!("{name}@example.org");
-        let new = AddUser { username: name, email: Some(&email), admin: false, password: Some(PASSWORD) };
+        let new =
+            AddUser { username: name, email: Some(&email), admin: false, password: Some(PASSWORD) };
         users::add(&self.app, new).await.unwrap().id.into()
     }
 
@@ -118,7 +119,11 @@ impl Passport {
     }
 
     /// The same, with something changed.
-    pub async fn add_app_with<'a>(&self, id: &'a str, change: impl FnOnce(&mut AddApp<'a>)) -> TestApp {
+    pub async fn add_app_with<'a>(
+        &self,
+        id: &'a str,
+        change: impl FnOnce(&mut AddApp<'a>),
+    ) -> TestApp {
         let return_to = format!("http://{id}.localhost/sso/callback");
         let return_urls = [return_to.clone()];
         let origins = [format!("http://{id}.localhost")];
@@ -163,13 +168,15 @@ impl Passport {
 
     /// A number from the database.
     pub async fn count(&self, sql: &'static str) -> i64 {
-        let row = sqlx::query(sql).fetch_one(&mut *self.app.db.read().await.unwrap()).await.unwrap();
+        let row =
+            sqlx::query(sql).fetch_one(&mut *self.app.db.read().await.unwrap()).await.unwrap();
         row.get(0)
     }
 
     /// A text from the database.
     pub async fn text(&self, sql: &'static str) -> String {
-        let row = sqlx::query(sql).fetch_one(&mut *self.app.db.read().await.unwrap()).await.unwrap();
+        let row =
+            sqlx::query(sql).fetch_one(&mut *self.app.db.read().await.unwrap()).await.unwrap();
         row.get(0)
     }
 

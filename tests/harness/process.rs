@@ -91,8 +91,15 @@ impl Home {
     /// Registers an app; it will talk to `node`.
     pub fn add_app(&self, id: &str, node: &Node) -> TestApp {
         let return_to = format!("http://{id}.localhost/sso/callback");
-        let added = self.json(&["app", "add", id, "--name", id, "--return-to", &return_to, "--json"]);
-        TestApp::new(node.address, "http://sso.localhost:8800", id, added["secret"].as_str().unwrap(), &return_to)
+        let added =
+            self.json(&["app", "add", id, "--name", id, "--return-to", &return_to, "--json"]);
+        TestApp::new(
+            node.address,
+            "http://sso.localhost:8800",
+            id,
+            added["secret"].as_str().unwrap(),
+            &return_to,
+        )
     }
 
     /// Starts a server and waits for its line.
@@ -118,8 +125,10 @@ impl Node {
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         lines.read_line(&mut line).unwrap();
-        let address = line.strip_prefix("listening on http://").and_then(|rest| rest.split(' ').next());
-        let address = address.unwrap_or_else(|| panic!("the server said {line:?}")).parse().unwrap();
+        let address =
+            line.strip_prefix("listening on http://").and_then(|rest| rest.split(' ').next());
+        let address =
+            address.unwrap_or_else(|| panic!("the server said {line:?}")).parse().unwrap();
         Self { address, line, child }
     }
 

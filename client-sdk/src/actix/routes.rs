@@ -60,11 +60,14 @@ pub(super) async fn callback(
     request: HttpRequest,
 ) -> HttpResponse {
     let Ok(callback) = Callback::read(request.query_string()) else {
-        return sorry(StatusCode::BAD_REQUEST, "This address is not complete. Please sign in again.");
+        return sorry(
+            StatusCode::BAD_REQUEST,
+            "This address is not complete. Please sign in again.",
+        );
     };
     let name = Pending::cookie_name(&callback.state);
-    let pending = cookie(&request, &name)
-        .and_then(|value| Pending::from_cookie(&callback.state, value));
+    let pending =
+        cookie(&request, &name).and_then(|value| Pending::from_cookie(&callback.state, value));
     let Some(pending) = pending else {
         // Begun in another browser, or long ago: not this browser's log-in (Y-01).
         return sorry(
@@ -78,7 +81,10 @@ pub(super) async fn callback(
         Answer::LoginRequired => return done(redirect(&pending.next)),
         Answer::Refused(code) => {
             tracing::warn!(code, "Passport sent somebody back without a ticket");
-            return sorry(StatusCode::FORBIDDEN, "You could not be signed in. Please try again later.");
+            return sorry(
+                StatusCode::FORBIDDEN,
+                "You could not be signed in. Please try again later.",
+            );
         }
     };
     match passport.client().redeem(&pending.redeem(passport.settings(), &ticket)).await {
@@ -93,14 +99,18 @@ pub(super) async fn callback(
         Err(error) => {
             tracing::warn!(%error, "a ticket was not accepted");
             let (status, text) = match error.code() {
-                Some(ErrorCode::InvalidTicket) => {
-                    (StatusCode::UNAUTHORIZED, "This sign-in is used up or too old. Please sign in again.")
-                }
+                Some(ErrorCode::InvalidTicket) => (
+                    StatusCode::UNAUTHORIZED,
+                    "This sign-in is used up or too old. Please sign in again.",
+                ),
                 Some(ErrorCode::AccountDisabled | ErrorCode::NotAllowed) => {
                     (StatusCode::FORBIDDEN, "This account cannot be used here.")
                 }
                 // Nobody is let in because Passport is away (Y-09).
-                _ => (StatusCode::SERVICE_UNAVAILABLE, "The sign-in service cannot be reached at the moment. Please try again shortly."),
+                _ => (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "The sign-in service cannot be reached at the moment. Please try again shortly.",
+                ),
             };
             sorry(status, text)
         }

@@ -115,7 +115,8 @@ fn turned_away(request: &HttpRequest) -> NotSignedIn {
         return NotSignedIn::Unauthorized;
     }
     let next = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+    let query =
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
     NotSignedIn::GoAndLogIn { location: format!("{}/login?{query}", passport.settings().mount) }
 }
 

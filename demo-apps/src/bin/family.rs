@@ -123,7 +123,13 @@ async fn credentials(app: &Arc<App>, folder: &Path) -> Result<Credentials, Failu
     if let Ok(text) = fs::read_to_string(&file) {
         return Ok(serde_json::from_str(&text)?);
     }
-    let again = || format!("{} is missing; remove the folder {} to begin anew", file.display(), folder.display());
+    let again = || {
+        format!(
+            "{} is missing; remove the folder {} to begin anew",
+            file.display(),
+            folder.display()
+        )
+    };
     let password = password();
     let person = AddUser {
         username: USERNAME,

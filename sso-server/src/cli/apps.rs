@@ -6,7 +6,11 @@ use serde_json::json;
 use super::{Refused, output};
 use crate::{
     app::App,
-    domain::{app::App as Client, return_url::{Origin, ReturnUrl}, seconds},
+    domain::{
+        app::App as Client,
+        return_url::{Origin, ReturnUrl},
+        seconds,
+    },
     flows::apps::{self, AddApp},
 };
 
@@ -90,7 +94,10 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
                 shown["secret"] = secret.expose().into();
                 output::json(&shown);
             } else {
-                output::say(&format!("Registered {id}. Its secret, which is not shown again:\n  {}", secret.expose()));
+                output::say(&format!(
+                    "Registered {id}. Its secret, which is not shown again:\n  {}",
+                    secret.expose()
+                ));
             }
         }
         Command::List { json } => {
@@ -101,9 +108,15 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
                 let rows: Vec<_> = clients
                     .into_iter()
                     .map(|client| {
-                        let urls: Vec<&str> = client.return_urls.iter().map(ReturnUrl::as_str).collect();
+                        let urls: Vec<&str> =
+                            client.return_urls.iter().map(ReturnUrl::as_str).collect();
                         let mark = if client.disabled_at.is_some() { "disabled" } else { "" };
-                        vec![client.id.to_string(), client.name.clone(), urls.join(" "), mark.to_owned()]
+                        vec![
+                            client.id.to_string(),
+                            client.name.clone(),
+                            urls.join(" "),
+                            mark.to_owned(),
+                        ]
                     })
                     .collect();
                 output::table(&["ID", "NAME", "RETURN URLS", ""], &rows);
@@ -115,7 +128,10 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
             if json {
                 output::json(&json!({ "id": id, "secret": secret.expose() }));
             } else {
-                output::say(&format!("The new secret of {id}, which is not shown again:\n  {}", secret.expose()));
+                output::say(&format!(
+                    "The new secret of {id}, which is not shown again:\n  {}",
+                    secret.expose()
+                ));
             }
         }
         Command::Disable { id } => {

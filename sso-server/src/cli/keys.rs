@@ -58,19 +58,29 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
                     .into_iter()
                     .map(|key| {
                         let retires = key.retires_at.map_or_else(String::new, output::time);
-                        vec![key.kid.clone(), state(&key, now).to_owned(), output::time(key.signs_from), retires]
+                        vec![
+                            key.kid.clone(),
+                            state(&key, now).to_owned(),
+                            output::time(key.signs_from),
+                            retires,
+                        ]
                     })
                     .collect();
                 output::table(&["KID", "STATE", "SIGNS FROM", "RETIRES AT"], &rows);
             }
         }
         Command::Rotate { overlap, json } => {
-            let overlap = overlap.map_or(OVERLAP, |overlap| Millis::try_from(overlap.as_millis()).unwrap_or(OVERLAP));
+            let overlap = overlap.map_or(OVERLAP, |overlap| {
+                Millis::try_from(overlap.as_millis()).unwrap_or(OVERLAP)
+            });
             let kid = signing_keys::rotate(app, overlap).await?;
             if json {
                 output::json(&json!({ "kid": kid, "signs_in_seconds": PUBLISHED_BEFORE / 1_000 }));
             } else {
-                output::say(&format!("Made the key {kid}. It signs in {} seconds.", PUBLISHED_BEFORE / 1_000));
+                output::say(&format!(
+                    "Made the key {kid}. It signs in {} seconds.",
+                    PUBLISHED_BEFORE / 1_000
+                ));
             }
         }
         Command::Retire { kid } => {

@@ -8,12 +8,7 @@ mod serve;
 mod sessions;
 mod users;
 
-use std::{
-    io::Write,
-    path::PathBuf,
-    process::ExitCode,
-    sync::Arc,
-};
+use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
@@ -105,7 +100,9 @@ async fn execute(arguments: Arguments) -> Result<(), Refused> {
             output::say("The database is up to date.");
             Ok(())
         }
-        Command::User(command) => with_app(config, async |app| users::run(app, command).await).await,
+        Command::User(command) => {
+            with_app(config, async |app| users::run(app, command).await).await
+        }
         Command::App(command) => with_app(config, async |app| apps::run(app, command).await).await,
         Command::Session(command) => {
             with_app(config, async |app| sessions::run(app, command).await).await

@@ -33,7 +33,9 @@ pub(super) async fn serve(config: Config) -> Result<(), Refused> {
 
     let app = open(config).await?;
     if let Some(link) = one_time_link::first_admin(&app).await? {
-        eprintln!("There is no administrator yet. Within 24 hours, open this link to make one:\n  {link}");
+        eprintln!(
+            "There is no administrator yet. Within 24 hours, open this link to make one:\n  {link}"
+        );
     }
     let mut running = server::start(app, listener)?;
     output::say(&format!("listening on http://{} as {public_url}", running.address));

@@ -85,14 +85,20 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
             }
         }
         Command::End { id, reason, json } => {
-            let by = if reason.is_empty() { "operator".to_owned() } else { format!("operator: {reason}") };
+            let by = if reason.is_empty() {
+                "operator".to_owned()
+            } else {
+                format!("operator: {reason}")
+            };
             let why = Ending { cause: Cause::Admin, by: &by, address: None };
             let ended = end_session(app, &id.as_str().into(), why).await?;
             if ended.sessions == 0 {
                 return Err(Refused(format!("no live session is called {id}")));
             }
             if json {
-                output::json(&json!({ "sessions": ended.sessions, "app_sessions": ended.app_sessions }));
+                output::json(
+                    &json!({ "sessions": ended.sessions, "app_sessions": ended.app_sessions }),
+                );
             } else {
                 output::say(&format!("Ended the session, {} at apps.", ended.app_sessions));
             }

@@ -76,7 +76,12 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
     match command {
         Command::Add { name, email, admin, password_stdin, json } => {
             let password = password_stdin.then(first_line).transpose()?;
-            let new = AddUser { username: &name, email: email.as_deref(), admin, password: password.as_deref() };
+            let new = AddUser {
+                username: &name,
+                email: email.as_deref(),
+                admin,
+                password: password.as_deref(),
+            };
             let added = users::add(app, new).await?;
             if json {
                 output::json(&json!({
@@ -101,7 +106,9 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
         Command::Logout { name, json } => {
             let ended = users::logout(app, &name).await?;
             if json {
-                output::json(&json!({ "sessions": ended.sessions, "app_sessions": ended.app_sessions }));
+                output::json(
+                    &json!({ "sessions": ended.sessions, "app_sessions": ended.app_sessions }),
+                );
             } else {
                 output::say(&format!(
                     "Ended {} sessions of {name}, {} at apps.",

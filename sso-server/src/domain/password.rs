@@ -51,7 +51,11 @@ impl Password {
 
     /// Reads what was chosen as a new password. No composition rules, no rotation (NIST SP
     /// 800-63B-4 section 3.1.1.2): length, and not the person's own names.
-    pub fn chosen(text: &str, min_length: usize, own_names: &[&str]) -> Result<Self, PasswordError> {
+    pub fn chosen(
+        text: &str,
+        min_length: usize,
+        own_names: &[&str],
+    ) -> Result<Self, PasswordError> {
         let password = Self::typed(text)?;
         if password.0.chars().count() < min_length {
             return Err(PasswordError::TooShort(min_length));
@@ -93,7 +97,10 @@ mod tests {
             assert!(Password::typed(&"x".repeat(bad)).is_err(), "{bad} bytes");
         }
         let (one, two) = ("x".repeat(200), format!("{}y", "x".repeat(199)));
-        assert_ne!(Password::typed(&one).unwrap().expose(), Password::typed(&two).unwrap().expose());
+        assert_ne!(
+            Password::typed(&one).unwrap().expose(),
+            Password::typed(&two).unwrap().expose()
+        );
     }
 
     // SECURITY-CASES L-13.

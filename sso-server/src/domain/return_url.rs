@@ -29,7 +29,9 @@ pub enum UrlError {
     #[error("a URL consists of visible ASCII characters without \\; write other names as xn--…")]
     Characters,
     /// A `*`: there are no patterns.
-    #[error("a URL is matched by exact bytes: patterns with * are not supported, register each URL")]
+    #[error(
+        "a URL is matched by exact bytes: patterns with * are not supported, register each URL"
+    )]
     Pattern,
     /// Not an absolute URL.
     #[error("not an absolute URL: {0}")]
@@ -210,7 +212,10 @@ mod tests {
     #[test]
     fn parameters_are_added_and_the_fragment_is_cut() {
         let plain = ReturnUrl::register("https://aw.example/cb").unwrap();
-        assert_eq!(plain.with(&[("ticket", "t"), ("state", "a b&c")]), "https://aw.example/cb?ticket=t&state=a+b%26c#");
+        assert_eq!(
+            plain.with(&[("ticket", "t"), ("state", "a b&c")]),
+            "https://aw.example/cb?ticket=t&state=a+b%26c#"
+        );
         let query = ReturnUrl::register("https://aw.example/cb?x=1").unwrap();
         assert_eq!(query.with(&[("ticket", "t")]), "https://aw.example/cb?x=1&ticket=t#");
     }
@@ -238,8 +243,18 @@ mod tests {
         for good in ["https://aw.example", "http://aw.localhost:8801", "https://aw.example:8443"] {
             assert!(Origin::register(good).is_ok(), "{good}");
         }
-        for bad in ["https://aw.example/", "https://aw.example/x", "https://aw.example:443", "null", "*",
-                    "https://*.example", "http://aw.example", "https://AW.example", "https://a@aw.example", ""] {
+        for bad in [
+            "https://aw.example/",
+            "https://aw.example/x",
+            "https://aw.example:443",
+            "null",
+            "*",
+            "https://*.example",
+            "http://aw.example",
+            "https://AW.example",
+            "https://a@aw.example",
+            "",
+        ] {
             assert!(Origin::register(bad).is_err(), "{bad}");
         }
     }

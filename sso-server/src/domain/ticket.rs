@@ -127,7 +127,11 @@ mod tests {
         claims("https://sso.example", &aw, ("u", "s"), "j".into(), 0, 60, (return_to, challenge))
     }
 
-    fn shown<'a>(app: &'a AppId, return_to: Option<&'a str>, verifier: Option<&'a str>) -> Shown<'a> {
+    fn shown<'a>(
+        app: &'a AppId,
+        return_to: Option<&'a str>,
+        verifier: Option<&'a str>,
+    ) -> Shown<'a> {
         Shown { app, return_to, verifier }
     }
 

@@ -103,7 +103,9 @@ mod tests {
     fn only_the_whole_spelling_is_a_token() {
         let token = Token::fresh(&Random::system());
         let text = token.expose();
-        for wrong in [&text[1..], &text[..42], &format!("{text}="), &format!("{}+", &text[..42]), ""] {
+        for wrong in
+            [&text[1..], &text[..42], &format!("{text}="), &format!("{}+", &text[..42]), ""]
+        {
             assert!(Token::parse(wrong).is_none(), "{wrong:?} must not parse");
         }
     }

@@ -28,9 +28,7 @@ pub enum UsernameError {
     #[error("a username has at most {USERNAME_MAX} characters")]
     TooLong,
     /// Something else than letters, digits and inner `.`, `_`, `-`.
-    #[error(
-        "a username consists of letters and digits, with single characters . _ - between them"
-    )]
+    #[error("a username consists of letters and digits, with single characters . _ - between them")]
     Characters,
     /// Letters of scripts that do not belong together, as in a Latin word with a Cyrillic `а`.
     #[error("a username cannot mix letters of different scripts")]
@@ -103,7 +101,10 @@ impl Email {
     pub fn parse(typed: &str) -> Result<Self, EmailError> {
         let (local, domain) = typed.rsplit_once('@').ok_or(EmailError)?;
         let plain = |c: char| c.is_alphanumeric() || ".!#$%&'*+-/=?^_`{|}~".contains(c);
-        if typed.len() > EMAIL_MAX || local.is_empty() || local.len() > 64 || !local.chars().all(plain)
+        if typed.len() > EMAIL_MAX
+            || local.is_empty()
+            || local.len() > 64
+            || !local.chars().all(plain)
         {
             return Err(EmailError);
         }
@@ -175,7 +176,9 @@ mod tests {
             let name = Username::parse(same).unwrap();
             assert_eq!(name.skeleton(), admin.skeleton(), "{same}");
         }
-        for refused in ["admin\u{200b}", "аdmin", "admİn", "admin.", "admin ", " admin", "ad\u{202e}min"] {
+        for refused in
+            ["admin\u{200b}", "аdmin", "admİn", "admin.", "admin ", " admin", "ad\u{202e}min"]
+        {
             assert!(Username::parse(refused).is_err(), "{refused:?}");
         }
         assert_eq!(Username::parse("oﬃce").unwrap().key(), "office");
@@ -189,7 +192,8 @@ mod tests {
 
     #[test]
     fn names_of_the_world() {
-        for name in ["goal", "Мария", "王小明", "jean-luc", "o.brien", "x_1", "高桥ケン", "ß"] {
+        for name in ["goal", "Мария", "王小明", "jean-luc", "o.brien", "x_1", "高桥ケン", "ß"]
+        {
             assert!(Username::parse(name).is_ok(), "{name}");
         }
     }
@@ -197,7 +201,9 @@ mod tests {
     // SECURITY-CASES L-15: names, addresses and OpenIDs live in separate spaces.
     #[test]
     fn a_username_is_never_an_address() {
-        for refused in ["a@b.example", "https://me.example/", "me/you", "a:b", "", "a b", "a\0b", "a\nb"] {
+        for refused in
+            ["a@b.example", "https://me.example/", "me/you", "a:b", "", "a b", "a\0b", "a\nb"]
+        {
             assert!(Username::parse(refused).is_err(), "{refused:?}");
         }
         assert!(Username::parse(&"x".repeat(65)).is_err());
@@ -207,10 +213,20 @@ mod tests {
     fn addresses() {
         assert_eq!(Email::parse("Ann@Example.ORG").unwrap().key(), "ann@example.org");
         assert_eq!(Email::parse("ann@bücher.example").unwrap().key(), "ann@xn--bcher-kva.example");
-        for refused in
-            ["ann", "@b.example", "a@", "a@b@c.example", "a b@c.example", "a,b@c.example", "\"a\"@c.example",
-             "Ann <a@c.example>", "a@c.example\n", "a@localhost", "a@127.0.0.1", "a@c.example."]
-        {
+        for refused in [
+            "ann",
+            "@b.example",
+            "a@",
+            "a@b@c.example",
+            "a b@c.example",
+            "a,b@c.example",
+            "\"a\"@c.example",
+            "Ann <a@c.example>",
+            "a@c.example\n",
+            "a@localhost",
+            "a@127.0.0.1",
+            "a@c.example.",
+        ] {
             assert!(Email::parse(refused).is_err(), "{refused:?}");
         }
     }

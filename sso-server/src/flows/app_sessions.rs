@@ -19,7 +19,8 @@ pub async fn status(
     let now = app.clock.now();
     Ok(row.map(|row| {
         // Its own time is up: over, whether or not somebody has written that down.
-        let ended = row.ended.or((row.expires_at <= now).then_some((row.expires_at, Cause::Expired)));
+        let ended =
+            row.ended.or((row.expires_at <= now).then_some((row.expires_at, Cause::Expired)));
         AppSessionStatus {
             app_session: row.id.to_string(),
             session: row.session.to_string(),

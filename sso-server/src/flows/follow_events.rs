@@ -57,8 +57,7 @@ pub async fn follow(app: &App, client: &Client, ask: &Follow) -> Result<EventPag
     acknowledge(app, client, ask, after).await?;
     let deadline = Instant::now() + ask.wait.min(app.config.events.longest_wait.duration());
     loop {
-        let news =
-            events::after(&mut *app.db.read().await?, &client.id, after, PAGE).await?;
+        let news = events::after(&mut *app.db.read().await?, &client.id, after, PAGE).await?;
         if !news.is_empty() || waiter.is_closed() {
             return Ok(page(app, news, after));
         }
@@ -82,8 +81,7 @@ async fn acknowledge(
     }
     let Some(instance) = &ask.instance else { return Ok(()) };
     let known = app_instances::find(&mut connection, &client.id, instance).await?;
-    if known.is_none()
-        && app_instances::count(&mut connection, &client.id).await? >= INSTANCES_MOST
+    if known.is_none() && app_instances::count(&mut connection, &client.id).await? >= INSTANCES_MOST
     {
         return Err(FollowError::TooManyInstances);
     }

@@ -63,7 +63,8 @@ pub fn note_sign_of_life(app: &Arc<App>, session: &LiveSession) {
         return;
     }
     let Ok(permit) = app.touches.clone().try_acquire_owned() else { return };
-    let (app, id, kept, expires_at) = (app.clone(), session.id.clone(), session.kept, session.expires_at);
+    let (app, id, kept, expires_at) =
+        (app.clone(), session.id.clone(), session.kept, session.expires_at);
     tokio::spawn(async move {
         let _permit = permit;
         let until = limits.idle_until(now, expires_at, kept);

@@ -104,7 +104,11 @@ pub async fn issue_session(
                 return Ok(IssuedSession { id: current.id.clone(), token, kept_for });
             }
         } else {
-            let why = Ending { cause: Cause::User, by: "another log-in in this browser", address: Some(&origin.address) };
+            let why = Ending {
+                cause: Cause::User,
+                by: "another log-in in this browser",
+                address: Some(&origin.address),
+            };
             end_session::end_sessions(app, tx, std::slice::from_ref(&current.id), why, now).await?;
         }
     }

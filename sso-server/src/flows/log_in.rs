@@ -94,7 +94,9 @@ impl Default for Lanes {
 
 impl Lanes {
     async fn enter(&self, counter: &str, app: &App) -> Result<SemaphorePermit<'_>, Busy> {
-        let sum = counter.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        let sum = counter
+            .bytes()
+            .fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
         let lane = self.0.get(sum % LANES).ok_or(Busy)?;
         let wait = app.config.password.wait.duration();
         timeout(wait, lane.acquire()).await.map_err(|_| Busy)?.map_err(|_| Busy)
@@ -107,7 +109,8 @@ pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError>
     let typed = login.name.get(..LoginName::MAX).unwrap_or(login.name);
     let name = LoginName::parse(if login.name.len() > LoginName::MAX { "" } else { typed });
     let account = users::credentials(&mut *app.db.read().await?, &name).await?;
-    let device = account.as_ref().and_then(|account| known_device(app, &account.user, login.device_cookie));
+    let device =
+        account.as_ref().and_then(|account| known_device(app, &account.user, login.device_cookie));
     let counter = counter(account.as_ref(), &name, device.as_deref());
 
     let _lane = app.lanes.enter(&counter, app).await?;

@@ -130,7 +130,8 @@ pub async fn use_link(
 
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    let link = one_time_links::consume(&mut tx, &token.digest(), now).await?.ok_or(UseError::Void)?;
+    let link =
+        one_time_links::consume(&mut tx, &token.digest(), now).await?.ok_or(UseError::Void)?;
     match (link.purpose, link.user, new_name) {
         (Purpose::FirstAdmin, _, Some(username)) => {
             // Whatever other links of this kind are about: there is an admin now.

@@ -9,7 +9,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use client_sdk::wire::{Activation, ActivationState, Cause, RedeemRequest, Redeemed, TicketClaims, User};
+use client_sdk::wire::{
+    Activation, ActivationState, Cause, RedeemRequest, Redeemed, TicketClaims, User,
+};
 
 use super::{
     end_session::{Ending, end_app_session},
@@ -115,7 +117,10 @@ enum Denied {
 
 /// Redeems a ticket. Whatever is wrong with a genuine one, showing it spends it (CAS protocol 3.0
 /// section 2.5.1; SECURITY-CASES T-02, T-03).
-pub async fn redeem_ticket(app: &Arc<App>, redemption: Redemption) -> Result<Redeemed, RedeemError> {
+pub async fn redeem_ticket(
+    app: &Arc<App>,
+    redemption: Redemption,
+) -> Result<Redeemed, RedeemError> {
     let now = app.clock.now();
     let client = &redemption.client;
     if let Some(retry_after) = too_many(app, &client.id, now) {
@@ -284,7 +289,11 @@ async fn try_together(app: &App, items: &[Item]) -> Stored<Vec<Outcome>> {
                 // A repeated answer is no refusal; `repeat_or_refuse` writes the line if it is none.
                 if refusal != Refusal::AlreadyUsed {
                     let entry = refusal_entry(now, &item.client, &item.address, refusal);
-                    entries.push(entry.user(&item.claims.sub.as_str().into()).session(&item.claims.sid.as_str().into()));
+                    entries.push(
+                        entry
+                            .user(&item.claims.sub.as_str().into())
+                            .session(&item.claims.sid.as_str().into()),
+                    );
                 }
             }
             (Ok(_), None) => {}
@@ -415,7 +424,11 @@ async fn refuse_reuse(
     audit::append(&mut tx, &[entry], &app.random).await?;
     tx.commit().await?;
     if let (OnReuse::EndAppSession, Some(opened)) = (app.config.ticket.on_reuse, opened) {
-        let why = Ending { cause: Cause::App, by: "second use of a ticket", address: Some(&item.address) };
+        let why = Ending {
+            cause: Cause::App,
+            by: "second use of a ticket",
+            address: Some(&item.address),
+        };
         end_app_session(app, &item.client.id, opened, why).await?;
     }
     Err(RedeemError::Refused(Refusal::AlreadyUsed))
@@ -439,7 +452,8 @@ fn too_many(app: &App, client: &AppId, now: Millis) -> Option<i64> {
 /// Registered apps only, so the map stays as small as the registry.
 fn count_refusal(app: &App, client: &AppId, now: Millis) {
     let this_minute = now - now.rem_euclid(MINUTE);
-    let mut refused = app.redemptions.refused.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut refused =
+        app.redemptions.refused.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let entry = refused.entry(client.clone()).or_default();
     *entry = if entry.0 == this_minute { (this_minute, entry.1 + 1) } else { (this_minute, 1) };
 }

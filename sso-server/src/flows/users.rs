@@ -108,7 +108,8 @@ pub async fn add(app: &App, new: AddUser<'_>) -> Result<AddedUser, UsersError> {
         Some(_) => None,
         None => Some(one_time_link::choose_password(app, &mut tx, &id, now).await?),
     };
-    let entry = Entry::new(now, Act::UserAdded).user(&id).fact("admin", new.admin).fact("by", "operator");
+    let entry =
+        Entry::new(now, Act::UserAdded).user(&id).fact("admin", new.admin).fact("by", "operator");
     audit::append(&mut tx, &[entry], &app.random).await?;
     tx.commit().await?;
     Ok(AddedUser { id, username: username.as_str().to_owned(), setup_url })

@@ -3,7 +3,7 @@
 use client_sdk::wire::Cause;
 use sqlx::Row;
 
-use super::{Conn, Stored, StoreError, Tx};
+use super::{Conn, StoreError, Stored, Tx};
 use crate::domain::{
     Millis,
     app::AppId,

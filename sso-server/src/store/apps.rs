@@ -183,10 +183,11 @@ pub async fn insert(tx: &mut Tx, app: &App) -> Stored<i64> {
 pub async fn set_disabled(tx: &mut Tx, id: &AppId, disabled_at: Option<Millis>) -> Stored<bool> {
     let sql = match disabled_at {
         Some(_) => "UPDATE apps SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NULL",
-        None => "UPDATE apps SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NOT NULL AND deleted_at IS NULL",
+        None => {
+            "UPDATE apps SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NOT NULL AND deleted_at IS NULL"
+        }
     };
-    let done =
-        sqlx::query(sql).bind(disabled_at).bind(id.as_str()).execute(&mut **tx).await?;
+    let done = sqlx::query(sql).bind(disabled_at).bind(id.as_str()).execute(&mut **tx).await?;
     changed(tx).await?;
     Ok(done.rows_affected() == 1)
 }

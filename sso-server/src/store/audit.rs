@@ -2,7 +2,10 @@
 
 use std::sync::LazyLock;
 
-use super::{Conn, Stored, padded::{MOST, Padded}};
+use super::{
+    Conn, Stored,
+    padded::{MOST, Padded},
+};
 use crate::{
     domain::{
         Millis,

@@ -5,7 +5,11 @@ use std::sync::LazyLock;
 use client_sdk::wire::{Cause, EventKind};
 use sqlx::Row;
 
-use super::{Conn, Stored, Tx, app_sessions::cause, padded::{MOST, Padded}};
+use super::{
+    Conn, Stored, Tx,
+    app_sessions::cause,
+    padded::{MOST, Padded},
+};
 use crate::domain::{
     Millis,
     app::AppId,
@@ -50,13 +54,12 @@ pub async fn append(tx: &mut Tx, app: &AppId, new: &[NewEvent], now: Millis) -> 
         return Ok(());
     }
     let count = i64::try_from(new.len()).unwrap_or(i64::MAX);
-    let (head,): (i64,) = sqlx::query_as(
-        "UPDATE event_logs SET head = head + $1 WHERE app_id = $2 RETURNING head",
-    )
-    .bind(count)
-    .bind(app.as_str())
-    .fetch_one(&mut **tx)
-    .await?;
+    let (head,): (i64,) =
+        sqlx::query_as("UPDATE event_logs SET head = head + $1 WHERE app_id = $2 RETURNING head")
+            .bind(count)
+            .bind(app.as_str())
+            .fetch_one(&mut **tx)
+            .await?;
     let numbered: Vec<(i64, &NewEvent)> = (head - count + 1..).zip(new).collect();
     for chunk in numbered.chunks(MOST) {
         let (sql, rows) = INSERT.fit(chunk);

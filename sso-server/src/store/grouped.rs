@@ -196,8 +196,7 @@ impl Job {
 
     pub(super) fn changes(&self, change: Change) {
         if let Some(group) = &self.group {
-            let mut changes =
-                group.changes.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let mut changes = group.changes.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             changes.push(change);
         }
     }
@@ -267,7 +266,10 @@ impl Drop for Job {
 impl Deref for Job {
     type Target = Conn;
 
-    #[expect(clippy::expect_used, reason = "a job is handed out with its turn and consumed by commit")]
+    #[expect(
+        clippy::expect_used,
+        reason = "a job is handed out with its turn and consumed by commit"
+    )]
     fn deref(&self) -> &Conn {
         let turn = self.turn.as_deref().expect("it is this job's turn");
         turn.connection.as_ref().expect("an open group has a connection")
@@ -275,7 +277,10 @@ impl Deref for Job {
 }
 
 impl DerefMut for Job {
-    #[expect(clippy::expect_used, reason = "a job is handed out with its turn and consumed by commit")]
+    #[expect(
+        clippy::expect_used,
+        reason = "a job is handed out with its turn and consumed by commit"
+    )]
     fn deref_mut(&mut self) -> &mut Conn {
         let turn = self.turn.as_deref_mut().expect("it is this job's turn");
         turn.connection.as_mut().expect("an open group has a connection")

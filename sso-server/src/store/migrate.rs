@@ -22,7 +22,8 @@ struct Files;
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
     let migrations = Files::iter().filter_map(|name| {
         let (version, description) = name.strip_suffix(".sql")?.split_once('_')?;
-        let sql: &'static str = String::from_utf8(Files::get(&name)?.data.into_owned()).ok()?.leak();
+        let sql: &'static str =
+            String::from_utf8(Files::get(&name)?.data.into_owned()).ok()?.leak();
         Some(Migration::new(
             version.parse().ok()?,
             description.replace('_', " ").into(),

@@ -59,11 +59,13 @@ use sqlx::{
     pool::PoolConnection,
 };
 
+use self::{
+    commits::CommitWatch, grouped::GroupedWriter, session_cache::SessionCache, wakes::Wakes,
+};
 pub use self::{
     migrate::{MigrateError, is_current, migrate},
     sessions::Found,
 };
-use self::{commits::CommitWatch, grouped::GroupedWriter, session_cache::SessionCache, wakes::Wakes};
 use crate::domain::app::AppId;
 
 /// What every store function runs on.
@@ -174,11 +176,12 @@ impl Db {
 
     async fn open_sqlite(options: &Options) -> Result<Self, OpenError> {
         let path = sqlite_path(&options.url).ok_or(OpenError::Scheme(options.url.clone()))?;
-        let unreachable = |source: Box<dyn std::error::Error + Send + Sync>| OpenError::Unreachable {
-            url: options.url.clone(),
-            source,
-            help: "Check that the folder exists and that this user may write to it.",
-        };
+        let unreachable =
+            |source: Box<dyn std::error::Error + Send + Sync>| OpenError::Unreachable {
+                url: options.url.clone(),
+                source,
+                help: "Check that the folder exists and that this user may write to it.",
+            };
         create_private_file(&path).map_err(|error| unreachable(error.into()))?;
         // One spelling for all, with only the options that we chose.
         let url = format!("sqlite://{}?mode=rw", path.display());
@@ -379,11 +382,8 @@ const WRITER_PRAGMAS: &[&str] = &[
     "PRAGMA cache_size = -2000",
 ];
 
-const READER_PRAGMAS: &[&str] = &[
-    "PRAGMA busy_timeout = 5000",
-    "PRAGMA query_only = ON",
-    "PRAGMA cache_size = -500",
-];
+const READER_PRAGMAS: &[&str] =
+    &["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON", "PRAGMA cache_size = -500"];
 
 const POSTGRES_SETTINGS: &[&str] = &[
     "SET synchronous_commit = on",
@@ -403,12 +403,7 @@ pub fn sqlite_path(url: &str) -> Option<PathBuf> {
 
 fn create_private_file(path: &std::path::Path) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
-        .map(|_| ())
+    std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(|_| ())
 }
 
 fn version_triple(version: &str) -> (u32, u32, u32) {

@@ -64,7 +64,10 @@ mod tests {
     fn texts_and_padding() {
         let insert = Padded::rows("INSERT INTO t VALUES ", 0, 2, " ON CONFLICT DO NOTHING");
         let (sql, rows) = insert.fit(&[1, 2]);
-        assert_eq!(sql, "INSERT INTO t VALUES ($1, $2), ($3, $4), ($5, $6), ($7, $8) ON CONFLICT DO NOTHING");
+        assert_eq!(
+            sql,
+            "INSERT INTO t VALUES ($1, $2), ($3, $4), ($5, $6), ($7, $8) ON CONFLICT DO NOTHING"
+        );
         assert_eq!(rows.copied().collect::<Vec<_>>(), [1, 2, 2, 2]);
         let list = Padded::list("SELECT 1 WHERE $1 < 2 AND x IN (", 1, ")");
         assert_eq!(list.fit(&['a']).0, "SELECT 1 WHERE $1 < 2 AND x IN ($2)");

@@ -67,11 +67,10 @@ pub async fn insert(conn: &mut Conn, purpose: &str, key: &KeyRow) -> Stored<()> 
 /// Writes the very first key of a purpose. Of several processes that start at once, one does:
 /// whoever moves the registry's counter from its first value.
 pub async fn claim_first(conn: &mut Conn) -> Stored<bool> {
-    let done = sqlx::query(
-        "UPDATE registry SET version = 2 WHERE id = 'signing_keys' AND version = 1",
-    )
-    .execute(conn)
-    .await?;
+    let done =
+        sqlx::query("UPDATE registry SET version = 2 WHERE id = 'signing_keys' AND version = 1")
+            .execute(conn)
+            .await?;
     Ok(done.rows_affected() == 1)
 }
 

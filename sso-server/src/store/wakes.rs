@@ -17,12 +17,7 @@ use std::{
 use sqlx::postgres::PgListener;
 use tokio::sync::watch;
 
-use super::{
-    Conn, Db, Stored,
-    commits::CommitWatch,
-    events,
-    session_cache::SessionCache,
-};
+use super::{Conn, Db, Stored, commits::CommitWatch, events, session_cache::SessionCache};
 use crate::domain::app::AppId;
 
 /// The channel of our notifications.
@@ -95,11 +90,7 @@ impl Wakes {
 
 /// Tells the other nodes, with the commit of the transaction it is part of.
 pub(super) async fn notify(conn: &mut Conn, app: &AppId) -> Stored<()> {
-    sqlx::query("SELECT pg_notify($1, $2)")
-        .bind(CHANNEL)
-        .bind(app.as_str())
-        .execute(conn)
-        .await?;
+    sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(app.as_str()).execute(conn).await?;
     Ok(())
 }
 

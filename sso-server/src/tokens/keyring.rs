@@ -117,7 +117,8 @@ impl Keyring {
     /// The key that signs now: the youngest of those in use.
     pub fn signing(&self, now: Millis) -> Result<Arc<SigningKey>, KeyringError> {
         let keys = self.at_hand();
-        let in_use = keys.by_kid.values().filter(|key| key.verifies_at(now) && key.signs_from <= now);
+        let in_use =
+            keys.by_kid.values().filter(|key| key.verifies_at(now) && key.signs_from <= now);
         in_use
             .max_by(|one, other| (one.signs_from, &one.kid).cmp(&(other.signs_from, &other.kid)))
             .cloned()
@@ -144,7 +145,8 @@ impl Keyring {
     pub fn jwks(&self, now: Millis) -> serde_json::Value {
         let keys = self.at_hand();
         let mut listed: Vec<_> = keys.by_kid.values().filter(|key| key.verifies_at(now)).collect();
-        listed.sort_by(|one, other| (one.signs_from, &one.kid).cmp(&(other.signs_from, &other.kid)));
+        listed
+            .sort_by(|one, other| (one.signs_from, &one.kid).cmp(&(other.signs_from, &other.kid)));
         let listed: Vec<_> = listed
             .into_iter()
             .map(|key| {
@@ -179,7 +181,10 @@ fn place(kid: &str) -> String {
 }
 
 /// A new key, sealed.
-#[expect(clippy::expect_used, reason = "a seed of 32 bytes is an Ed25519 key (RFC 8032 section 5.1.5)")]
+#[expect(
+    clippy::expect_used,
+    reason = "a seed of 32 bytes is an Ed25519 key (RFC 8032 section 5.1.5)"
+)]
 pub fn new_key(master: &MasterKey, random: &Random, now: Millis, signs_from: Millis) -> KeyRow {
     let seed = Zeroizing::new(random.bytes::<32>());
     let pair = Ed25519KeyPair::from_seed_unchecked(&*seed).expect("a seed of 32 bytes");
@@ -188,5 +193,12 @@ pub fn new_key(master: &MasterKey, random: &Random, now: Millis, signs_from: Mil
     // The name follows from the key, so a key has one name and a name one key.
     let kid = Digest::of(public.as_bytes()).as_str()[..16].to_owned();
     let sealed_private_key = master.seal(pkcs8.as_ref(), &place(&kid), random);
-    KeyRow { kid, public_key: public, sealed_private_key, created_at: now, signs_from, retires_at: None }
+    KeyRow {
+        kid,
+        public_key: public,
+        sealed_private_key,
+        created_at: now,
+        signs_from,
+        retires_at: None,
+    }
 }

@@ -33,7 +33,9 @@ impl std::fmt::Debug for MasterKey {
 #[derive(Debug, thiserror::Error)]
 pub enum MasterKeyError {
     /// The file cannot be read.
-    #[error("cannot read the master key file {path}: {source}. It must be readable by the user that runs Passport")]
+    #[error(
+        "cannot read the master key file {path}: {source}. It must be readable by the user that runs Passport"
+    )]
     Unreadable {
         /// Which file.
         path: PathBuf,
@@ -41,7 +43,9 @@ pub enum MasterKeyError {
         source: std::io::Error,
     },
     /// The file cannot be made.
-    #[error("cannot create the master key file {path}: {source}. Create the folder, or set master_key.file")]
+    #[error(
+        "cannot create the master key file {path}: {source}. Create the folder, or set master_key.file"
+    )]
     Uncreatable {
         /// Which file.
         path: PathBuf,
@@ -49,7 +53,9 @@ pub enum MasterKeyError {
         source: std::io::Error,
     },
     /// Others can read it.
-    #[error("the master key file {path} can be read by others (mode {mode:03o}): run chmod 600 {path}")]
+    #[error(
+        "the master key file {path} can be read by others (mode {mode:03o}): run chmod 600 {path}"
+    )]
     Exposed {
         /// Which file.
         path: PathBuf,
@@ -57,7 +63,9 @@ pub enum MasterKeyError {
         mode: u32,
     },
     /// It is empty, short, or not one of ours.
-    #[error("the master key file {0} does not hold a key: 43 characters of base64url (32 random bytes) are expected")]
+    #[error(
+        "the master key file {0} does not hold a key: 43 characters of base64url (32 random bytes) are expected"
+    )]
     Malformed(PathBuf),
 }
 

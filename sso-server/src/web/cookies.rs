@@ -63,11 +63,8 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
 
 /// A cookie of ours. `seconds` is its life; without, it goes with the browser.
 pub fn make(name: &'static str, value: String, seconds: Option<i64>) -> Cookie<'static> {
-    let cookie = Cookie::build(name, value)
-        .path("/")
-        .secure(true)
-        .http_only(true)
-        .same_site(SameSite::Lax);
+    let cookie =
+        Cookie::build(name, value).path("/").secure(true).http_only(true).same_site(SameSite::Lax);
     match seconds {
         Some(seconds) => cookie.max_age(Duration::seconds(seconds)).finish(),
         None => cookie.finish(),

@@ -26,7 +26,9 @@ impl Binding {
             return Self { kind: "form|session", value: session.digest.clone(), new: false };
         }
         match cookies::read(request, cookies::FORM).and_then(Token::parse) {
-            Some(token) => Self { kind: "form|browser", value: token.expose().to_owned(), new: false },
+            Some(token) => {
+                Self { kind: "form|browser", value: token.expose().to_owned(), new: false }
+            }
             None => {
                 let token = Token::fresh(&web.app.random);
                 Self { kind: "form|browser", value: token.expose().to_owned(), new: true }
@@ -58,7 +60,8 @@ impl Binding {
 /// so browsers send `Origin: null` with their forms; then `Sec-Fetch-Site` decides. A browser too
 /// old for that header is left to the token, which no other site can know.
 fn same_origin(request: &HttpRequest, public_url: &str) -> bool {
-    let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
+    let header =
+        |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
     let site = match header("sec-fetch-site") {
         None => true,
         Some(site) => site == "same-origin",

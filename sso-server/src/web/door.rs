@@ -38,7 +38,9 @@ pub async fn refuse_the_dishonest(
 fn check(request: &ServiceRequest) -> Result<(), Refusal> {
     let uri = request.uri();
     // `GET http://evil/ HTTP/1.1`: only proxies are spoken to like that (SECURITY-CASES H-03).
-    if uri.authority().is_some() || uri.path_and_query().is_some_and(|t| t.as_str().len() > TARGET_MAX) {
+    if uri.authority().is_some()
+        || uri.path_and_query().is_some_and(|t| t.as_str().len() > TARGET_MAX)
+    {
         return Err(Refusal::Target);
     }
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
@@ -86,7 +88,11 @@ pub fn hosts(public_url: &str, listens: &[SocketAddr]) -> Vec<String> {
     for address in listens {
         let port = address.port();
         hosts.push(address.to_string());
-        hosts.extend([format!("localhost:{port}"), format!("127.0.0.1:{port}"), format!("[::1]:{port}")]);
+        hosts.extend([
+            format!("localhost:{port}"),
+            format!("127.0.0.1:{port}"),
+            format!("[::1]:{port}"),
+        ]);
     }
     hosts.sort();
     hosts.dedup();

@@ -73,7 +73,8 @@ impl Locale {
 /// What `ui_locales` of the URL asks for (OpenID Connect Core 1.0 section 3.1.2.1).
 pub fn asked_for(request: &HttpRequest) -> Option<Locale> {
     let query = request.query_string();
-    let (_, value) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "ui_locales")?;
+    let (_, value) =
+        url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "ui_locales")?;
     Locale::first_of(&value)
 }
 

@@ -10,7 +10,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use actix_session::{
     Session, SessionMiddleware,
-    config::{CookieContentSecurity, SessionLifecycle, BrowserSession},
+    config::{BrowserSession, CookieContentSecurity, SessionLifecycle},
     storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError},
 };
 use actix_web::{
@@ -86,10 +86,7 @@ impl LoginStore {
 }
 
 impl SessionStore for LoginStore {
-    async fn load(
-        &self,
-        key: &SessionKey,
-    ) -> Result<Option<HashMap<String, String>>, LoadError> {
+    async fn load(&self, key: &SessionKey) -> Result<Option<HashMap<String, String>>, LoadError> {
         let found = self.find(key).await.map_err(|error| LoadError::Other(error.into()))?;
         let Some(session) = found else { return Ok(None) };
         let mut state: HashMap<String, String> = serde_json::from_str(&session.state)
@@ -167,7 +164,8 @@ pub async fn keep_cookie(
         response.headers_mut().remove(SET_COOKIE);
         for header in all {
             let text = header.to_str().unwrap_or_default();
-            let ours = text.strip_prefix(cookies::SESSION).is_some_and(|rest| rest.starts_with('='));
+            let ours =
+                text.strip_prefix(cookies::SESSION).is_some_and(|rest| rest.starts_with('='));
             let kept = format!("{text}; Max-Age={}", life / SECOND);
             let header = if ours { HeaderValue::try_from(kept).unwrap_or(header) } else { header };
             response.headers_mut().append(SET_COOKIE, header);
@@ -216,4 +214,3 @@ impl FromRequest for LoginState {
         ready(session.map(|session| Self { session, request: request.clone() }))
     }
 }
-

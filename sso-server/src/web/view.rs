@@ -41,7 +41,8 @@ impl LanguageLink {
     /// For the page at `path` with `query`.
     pub fn all(path: &str, query: &str) -> Vec<Self> {
         let to = |one: Locale| {
-            let kept = url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "ui_locales");
+            let kept = url::form_urlencoded::parse(query.as_bytes())
+                .filter(|(name, _)| name != "ui_locales");
             let query = url::form_urlencoded::Serializer::new(String::new())
                 .extend_pairs(kept)
                 .append_pair("ui_locales", one.tag())

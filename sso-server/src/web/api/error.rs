@@ -82,7 +82,8 @@ impl ResponseError for ApiError {
             response.insert_header((RETRY_AFTER, seconds));
         }
         if status == StatusCode::UNAUTHORIZED {
-            response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"passport\", charset=\"UTF-8\""));
+            response
+                .insert_header((WWW_AUTHENTICATE, "Basic realm=\"passport\", charset=\"UTF-8\""));
         }
         response.content_type("application/problem+json").json(Problem {
             kind: format!("urn:passport:problem:{}", self.code.as_str()),

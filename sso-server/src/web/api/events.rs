@@ -50,7 +50,9 @@ pub async fn follow(
     let after = match query.after.as_deref().or(resumed.filter(|_| streamed)) {
         None => None,
         Some(cursor) => Some(cursor.parse().ok().filter(|_| is_cursor(cursor)).ok_or(
-            ApiError::invalid_request("after: a cursor as it came in an answer, or 0 for the beginning."),
+            ApiError::invalid_request(
+                "after: a cursor as it came in an answer, or 0 for the beginning.",
+            ),
         )?),
     };
     let instance = match query.instance {
@@ -118,15 +120,25 @@ fn stream_events(app: Arc<App>, client: Arc<Client>, ask: Follow) -> HttpRespons
 
 fn sse(page: &EventPage, first: bool) -> String {
     if first {
-        return format!("event: ready\nid: {}\ndata: {{\"lease_seconds\":{}}}\n\n", page.cursor, page.lease_seconds);
+        return format!(
+            "event: ready\nid: {}\ndata: {{\"lease_seconds\":{}}}\n\n",
+            page.cursor, page.lease_seconds
+        );
     }
     if page.events.is_empty() {
-        return format!(": still here\nevent: heartbeat\nid: {}\ndata: {{\"lease_seconds\":{}}}\n\n", page.cursor, page.lease_seconds);
+        return format!(
+            ": still here\nevent: heartbeat\nid: {}\ndata: {{\"lease_seconds\":{}}}\n\n",
+            page.cursor, page.lease_seconds
+        );
     }
     let mut text = String::new();
     for event in &page.events {
         let data = serde_json::to_string(event).unwrap_or_default();
-        text.push_str(&format!("event: {}\nid: {}\ndata: {data}\n\n", event.kind.as_str(), event.cursor));
+        text.push_str(&format!(
+            "event: {}\nid: {}\ndata: {data}\n\n",
+            event.kind.as_str(),
+            event.cursor
+        ));
     }
     text
 }

@@ -23,7 +23,9 @@ pub async fn redeem(
     // A ticket in the URL would end up in logs, and two of them could be read differently by
     // different readers (SECURITY-CASES T-31).
     if !request.query_string().is_empty() {
-        return Err(ApiError::invalid_request("Send everything in the body, nothing in the query."));
+        return Err(ApiError::invalid_request(
+            "Send everything in the body, nothing in the query.",
+        ));
     }
     let body = body.0?;
     let redemption = Redemption {
@@ -57,7 +59,8 @@ fn refused(error: RedeemError) -> ApiError {
 
 /// The key under which a lost answer may be asked for again.
 fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
-    let bad = || ApiError::invalid_request("Idempotency-Key: one header of 1 to 255 visible characters.");
+    let bad =
+        || ApiError::invalid_request("Idempotency-Key: one header of 1 to 255 visible characters.");
     let mut headers = request.headers().get_all("idempotency-key");
     let Some(header) = headers.next() else { return Ok(None) };
     let key = header.to_str().map_err(|_| bad())?;

@@ -153,7 +153,9 @@ pub async fn draw(
         Ok(response) => {
             let error = response.response().error().and_then(Error::as_error::<PageError>);
             let Some(drawn) = error.zip(web).map(|(error, web)| {
-                let page = |content: &ErrorPage| Page::draw(&web, response.request(), "error.html", content);
+                let page = |content: &ErrorPage| {
+                    Page::draw(&web, response.request(), "error.html", content)
+                };
                 error_response(error, response.request().path(), page)
             }) else {
                 return Ok(response.map_into_left_body());
@@ -164,7 +166,8 @@ pub async fn draw(
             let cause = PageError::Unavailable(error.to_string());
             let Some(web) = web else { return Err(error) };
             let links = LanguageLink::all("/account", "");
-            let page = |content: &ErrorPage| Page::draw_in(&web, locale, &links, "error.html", content);
+            let page =
+                |content: &ErrorPage| Page::draw_in(&web, locale, &links, "error.html", content);
             let drawn = error_response(&cause, "", page);
             Err(InternalError::from_response(cause.to_string(), drawn).into())
         }

@@ -75,7 +75,9 @@ impl LoginRequest {
             .ok_or(PageError::UnknownReturnUrl)?;
         let bad = PageError::BadLoginRequest;
         let state = parameters.state.as_deref().unwrap_or_default();
-        if state.is_empty() || state.len() > STATE_MAX || !state.bytes().all(|b| b.is_ascii_graphic())
+        if state.is_empty()
+            || state.len() > STATE_MAX
+            || !state.bytes().all(|b| b.is_ascii_graphic())
         {
             return Err(bad("state: 1 to 512 visible ASCII characters are required"));
         }
@@ -112,7 +114,9 @@ impl LoginRequest {
             max_age: self.max_age,
         };
         match issue_ticket(app, session, &self.client, demand) {
-            Ok(ticket) => Answer::Go(self.return_to.with(&[("ticket", &ticket), ("state", &self.state)])),
+            Ok(ticket) => {
+                Answer::Go(self.return_to.with(&[("ticket", &ticket), ("state", &self.state)]))
+            }
             Err(IssueTicketError::LoginRequired) => self.without_ticket(),
             Err(IssueTicketError::AppDisabled) => Answer::Fail(PageError::UnknownApp),
             Err(IssueTicketError::Keys(error)) => {

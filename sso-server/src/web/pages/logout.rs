@@ -116,7 +116,9 @@ pub async fn submit(
     // By redirect, so that reloading the page asks nobody whether to send a form again.
     let back = BackTo { app: form.app, return_to: form.return_to, state: form.state };
     let query = serde_urlencoded::to_string(back).unwrap_or_default();
-    Ok(see_other(if query.is_empty() { "/logout".to_owned() } else { format!("/logout?{query}") }.as_str()))
+    Ok(see_other(
+        if query.is_empty() { "/logout".to_owned() } else { format!("/logout?{query}") }.as_str(),
+    ))
 }
 
 /// The way back, if the app has registered it; its name for the link.

@@ -131,9 +131,8 @@ pub async fn submit(
 }
 
 async fn pending(web: &Web, request: &HttpRequest) -> Result<(Token, Task), PageError> {
-    let token = cookies::read(request, cookies::SETUP)
-        .and_then(Token::parse)
-        .ok_or(PageError::VoidLink)?;
+    let token =
+        cookies::read(request, cookies::SETUP).and_then(Token::parse).ok_or(PageError::VoidLink)?;
     let task = look(&web.app, &token).await?.ok_or(PageError::VoidLink)?;
     Ok((token, task))
 }

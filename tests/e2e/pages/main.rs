@@ -1,0 +1,1 @@
+//! Pages, headers and events as the outside sees them: SECURITY-CASES groups X, H and B.

@@ -1,0 +1,1 @@
+//! Tickets and return URLs: SECURITY-CASES groups T and R.
