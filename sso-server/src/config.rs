@@ -701,6 +701,14 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_names_every_key() {
+        let readme = include_str!("../../README.md");
+        for key in known_keys() {
+            assert!(readme.contains(&format!("`{key}`")), "README.md does not name {key}");
+        }
+    }
+
+    #[test]
     fn later_sources_win() {
         let toml =
             "[server]\nlisten = \"127.0.0.1:1\"\n[session]\nidle = \"2d\"\nlifetime = 864000";

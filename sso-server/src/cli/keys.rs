@@ -7,9 +7,12 @@ use super::{Refused, output};
 use crate::{
     app::App,
     domain::{Millis, seconds},
-    flows::signing_keys,
+    flows::{replace_master_key, signing_keys},
     store::signing_keys::KeyRow,
-    tokens::keyring::{OVERLAP, PUBLISHED_BEFORE},
+    tokens::{
+        keyring::{OVERLAP, PUBLISHED_BEFORE},
+        master_key::MasterKey,
+    },
 };
 
 #[derive(Debug, Subcommand)]
@@ -29,6 +32,13 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Seal everything under another master key, made in FILE if there is none
+    ReplaceMaster {
+        /// The new key file
+        file: std::path::PathBuf,
+    },
+    /// Open everything that is sealed under the master key
+    Verify,
     /// Retire a key at once: what it signed is refused from now on
     Retire {
         /// Which key
@@ -82,6 +92,23 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
                     PUBLISHED_BEFORE / 1_000
                 ));
             }
+        }
+        Command::ReplaceMaster { file } => {
+            if file == std::path::Path::new(&app.config.master_key.file) {
+                return Err(Refused("this is the present key file: name another one".to_owned()));
+            }
+            let new = MasterKey::load_or_create(&file, &app.random)?;
+            let sealed = replace_master_key::replace_master_key(app, &new).await?;
+            output::say(&format!(
+                "Sealed {sealed} values under {}. Now set master_key.file to it and restart every node; \
+                 then remove {}.",
+                file.display(),
+                app.config.master_key.file
+            ));
+        }
+        Command::Verify => {
+            let opened = replace_master_key::verify_all(app).await?;
+            output::say(&format!("All {opened} sealed values open."));
         }
         Command::Retire { kid } => {
             signing_keys::retire(app, &kid).await?;

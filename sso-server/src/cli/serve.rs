@@ -8,6 +8,7 @@ use super::{Refused, open, output};
 use crate::{config::Config, flows::one_time_link, web::server};
 
 pub(super) async fn serve(config: Config) -> Result<(), Refused> {
+    keep_memory_private();
     let listen = config.server.listen.clone();
     let public_url = config.server.public_url.clone();
     // The port first: whoever starts a second server by mistake hears of it before it touches
@@ -51,4 +52,13 @@ pub(super) async fn serve(config: Config) -> Result<(), Refused> {
     tracing::info!("told to stop: finishing what is under way");
     running.stop().await;
     Ok(())
+}
+
+/// Keys and passwords are in this process' memory: no core dumps, and no look into it by other
+/// processes of the same user (SECURITY-CASES K-09). Where the system does not allow to forbid it,
+/// serving goes on.
+fn keep_memory_private() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }

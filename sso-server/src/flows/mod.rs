@@ -15,5 +15,6 @@ pub mod issue_ticket;
 pub mod log_in;
 pub mod one_time_link;
 pub mod redeem_ticket;
+pub mod replace_master_key;
 pub mod signing_keys;
 pub mod users;

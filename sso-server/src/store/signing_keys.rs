@@ -99,6 +99,19 @@ pub async fn retire(conn: &mut Conn, kid: &str, at: Millis) -> Stored<bool> {
     Ok(done.rows_affected() == 1)
 }
 
+/// Writes a private key sealed anew; `false` when it was sealed anew by somebody else meanwhile.
+pub async fn reseal(conn: &mut Conn, kid: &str, old: &str, new: &str) -> Stored<bool> {
+    let done = sqlx::query(
+        "UPDATE signing_keys SET sealed_private_key = $1 WHERE kid = $2 AND sealed_private_key = $3",
+    )
+    .bind(new)
+    .bind(kid)
+    .bind(old)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Counts the set as changed.
 pub async fn bump(conn: &mut Conn) -> Stored<()> {
     sqlx::query("UPDATE registry SET version = version + 1 WHERE id = 'signing_keys'")

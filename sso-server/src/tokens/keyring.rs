@@ -180,6 +180,19 @@ fn place(kid: &str) -> String {
     format!("signing_keys|{kid}")
 }
 
+/// A stored key's private half, sealed under another master key.
+pub fn resealed(
+    row: &KeyRow,
+    old: &MasterKey,
+    new: &MasterKey,
+    random: &Random,
+) -> Result<String, KeyringError> {
+    let pkcs8 = old
+        .open(&row.sealed_private_key, &place(&row.kid))
+        .map_err(|Unsealable| KeyringError::Unsealable(row.kid.clone()))?;
+    Ok(new.seal(&pkcs8, &place(&row.kid), random))
+}
+
 /// A new key, sealed.
 #[expect(
     clippy::expect_used,

@@ -47,6 +47,11 @@ impl Secrets {
         Ok(Self { installation })
     }
 
+    /// The same secret sealed under another master key.
+    pub fn sealed(&self, master: &MasterKey, random: &Random) -> String {
+        master.seal(&*self.installation, PLACE, random)
+    }
+
     /// The bytes of the key that signs the session cookie.
     pub fn cookie_key(&self) -> Zeroizing<[u8; 64]> {
         let mut bytes = Zeroizing::new([0; 64]);
