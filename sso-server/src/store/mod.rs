@@ -65,6 +65,7 @@ use self::{
 pub use self::{
     migrate::{MigrateError, is_current, migrate},
     sessions::Found,
+    wakes::Waiter,
 };
 use crate::domain::app::AppId;
 
@@ -280,8 +281,8 @@ impl Db {
         Ok(Tx { inner, wakes: self.wakes.clone(), woken: Vec::new() })
     }
 
-    /// Waits for news in an app's log; see [`Waiter`](wakes::Waiter).
-    pub fn waiter(&self, app: &AppId) -> wakes::Waiter {
+    /// Waits for news in an app's log; see [`Waiter`].
+    pub fn waiter(&self, app: &AppId) -> Waiter {
         self.wakes.waiter(app)
     }
 
