@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
+use thirtyfour::{
+    By, ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver, WebElement,
+};
 
 /// A chromedriver with one browser.
 pub struct Chromium {
@@ -63,6 +65,7 @@ impl Chromium {
         wanted.add_arg(&format!("--user-data-dir={}", profile.path().display())).unwrap();
         wanted.add_arg(&format!("--window-size={},900", look.width)).unwrap();
         wanted.add_arg(&format!("--accept-lang={}", look.language)).unwrap();
+        wanted.set_browser_log_level(LoggingPrefsLogLevel::All).unwrap();
         let driver = loop {
             match WebDriver::new(format!("http://127.0.0.1:{port}"), wanted.clone()).await {
                 Ok(driver) => break driver,
@@ -94,6 +97,40 @@ impl Chromium {
         parameters: serde_json::Value,
     ) -> serde_json::Value {
         self.driver.cdp().send_raw(command, parameters).await.unwrap()
+    }
+
+    /// Opens a page.
+    pub async fn open(&self, url: &str) {
+        self.driver.goto(url).await.unwrap();
+    }
+
+    /// The one element of this selector, as soon as there is one.
+    pub async fn find(&self, css: &str) -> WebElement {
+        let deadline = std::time::Instant::now() + Duration::from_secs(30);
+        loop {
+            match self.driver.find(By::Css(css)).await {
+                Ok(found) => return found,
+                Err(error) => assert!(std::time::Instant::now() < deadline, "{css}: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What a script answers on the open page.
+    pub async fn ask(&self, script: &str) -> serde_json::Value {
+        self.driver.execute(format!("return {script}"), []).await.unwrap().json().clone()
+    }
+
+    /// What a person reads on the open page.
+    pub async fn text(&self) -> String {
+        self.ask("document.body.innerText").await.as_str().unwrap().to_owned()
+    }
+
+    /// What the console has said since it was last asked: errors of scripts, breaches of the
+    /// policy, failed requests.
+    pub async fn console(&self) -> Vec<String> {
+        let entries = self.driver.browser_log().await.unwrap();
+        entries.into_iter().map(|entry| format!("{} {}", entry.level, entry.message)).collect()
     }
 
     /// Closes it.

@@ -119,9 +119,13 @@ pub struct Node {
 
 impl Node {
     /// Starts `command` and waits until it says that it listens.
-    pub fn start(mut command: Command) -> Self {
-        // What it says of administrators and faults goes to the test's own output.
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    pub fn start(command: Command) -> Self {
+        Self::start_logging(command, Stdio::null())
+    }
+
+    /// The same; what it says of administrators and faults goes to `log`.
+    pub fn start_logging(mut command: Command, log: impl Into<Stdio>) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         lines.read_line(&mut line).unwrap();
