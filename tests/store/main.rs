@@ -12,5 +12,8 @@
 //! - there is one version yet.: set by the operator's roles and by one clock.
 //! - `backup` and `restore` come later.
 
+mod one_time_links;
 mod scene;
+mod sessions;
+mod users;
 mod writer;

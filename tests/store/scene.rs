@@ -147,6 +147,19 @@ pub async fn count(db: &Db, sql: &'static str) -> i64 {
     sqlx::query(sql).fetch_one(&mut *db.read().await.unwrap()).await.unwrap().get(0)
 }
 
+/// On PostgreSQL: returns when so many wait for others' locks.
+pub async fn until_waiting_for_locks(db: &Db, many: i64) {
+    let waiting = "SELECT COUNT(DISTINCT pid) FROM pg_locks WHERE NOT granted AND pid IN
+        (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
+    for _ in 0..600 {
+        if count(db, waiting).await >= many {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    panic!("fewer than {many} wait");
+}
+
 /// Does something in a transaction that is committed.
 pub async fn write<T>(db: &Db, work: impl AsyncFnOnce(&mut Tx) -> T) -> T {
     let mut tx = db.write().await.unwrap();
