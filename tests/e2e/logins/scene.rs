@@ -56,3 +56,20 @@ pub fn fact(line: &Line, name: &str) -> String {
 pub async fn live_sessions(passport: &Passport) -> i64 {
     passport.count("SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL").await
 }
+
+/// Changes somebody's stored hash by hand, as a bad import would.
+pub async fn rewrite_hash(passport: &Passport, name: &str, change: impl FnOnce(&str) -> String) {
+    let mut tx = passport.app.db.write().await.unwrap();
+    let row = sqlx::query("SELECT password_hash FROM users WHERE username_key = $1")
+        .bind(name)
+        .fetch_one(&mut *tx)
+        .await
+        .unwrap();
+    sqlx::query("UPDATE users SET password_hash = $1 WHERE username_key = $2")
+        .bind(change(row.get::<String, _>(0).as_str()))
+        .bind(name)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
