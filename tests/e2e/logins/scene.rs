@@ -73,3 +73,12 @@ pub async fn rewrite_hash(passport: &Passport, name: &str, change: impl FnOnce(&
         .unwrap();
     tx.commit().await.unwrap();
 }
+
+/// Waits until it is so, for what another connection or thread does beside the test.
+pub async fn eventually(so: impl AsyncFn() -> bool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !so().await {
+        assert!(std::time::Instant::now() < deadline, "it never came to be");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}

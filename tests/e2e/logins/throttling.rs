@@ -4,10 +4,15 @@ use futures_util::future::join_all;
 use harness::{Browser, DAY, Database, MINUTE, PASSWORD, Passport, SECOND, on_both};
 use sso_server::{
     config::{Config, Period},
+    domain::throttle::Policy,
     flows::users::{self, AddUser},
+    store::{
+        Tx,
+        throttles::{self, Answer},
+    },
 };
 
-use crate::scene::{attempt, counter, counters, refusals};
+use crate::scene::{attempt, counter, counters, eventually, refusals};
 
 const WRONG: &str = "wrong horse battery";
 
@@ -302,4 +307,62 @@ async fn a_hundred_guesses_a_day() {
         assert_eq!(passport.browser().try_password("member", PASSWORD).await, 303);
     })
     .await;
+}
+
+// SECURITY-CASES L-07: a double click, many times over: everybody is let in, and each attempt is
+// given back once.
+#[actix_web::test]
+async fn the_same_person_many_times_at_once() {
+    on_both(async |database| {
+        let one = with_limits(database, 1_000, 10_000).await;
+        let two = one.second_node().await;
+        one.add_user("member").await;
+        for _ in 0..2 {
+            let browsers: Vec<Browser> =
+                (0..16).map(|n| if n % 2 == 0 { one.browser() } else { two.browser() }).collect();
+            let statuses = all_at_once(browsers, "member", PASSWORD).await;
+            assert_eq!(statuses, vec![303; 16]);
+            assert_eq!(counter(&one, "account:").await, 0);
+            assert_eq!(counter(&one, "address:").await, 0);
+        }
+    })
+    .await;
+}
+
+// What the double click once found: a log-in that ends and one that begins, of one person from one
+// place, each held the counter that the other wanted, until PostgreSQL failed one of them.
+#[actix_web::test]
+async fn counters_are_always_locked_in_one_order() {
+    let passport = Passport::on(Database::Postgres).await;
+    let (free, now) = (Policy::account(1_000), passport.app.clock.now());
+    let attempted =
+        async |tx: &mut Tx, key: &str| match throttles::attempt(tx, key, free, now).await {
+            Ok(Answer::Granted(attempt)) => attempt,
+            other => panic!("{key}: {other:?}"),
+        };
+    let mut tx = passport.app.db.write().await.unwrap();
+    // The account's row first, so that it also comes first when the table is read through.
+    let account = attempted(&mut tx, "account:a").await;
+    let network = attempted(&mut tx, "address:a").await;
+    tx.commit().await.unwrap();
+
+    let mut begins = passport.app.db.write().await.unwrap();
+    attempted(&mut begins, "address:a").await;
+    let app = passport.app.clone();
+    let ends = tokio::spawn(async move {
+        let mut tx = app.db.write().await.unwrap();
+        let settled = throttles::settle(&mut tx, &account, Some(&network), now).await;
+        tx.commit().await.unwrap();
+        settled
+    });
+    let waiting = "SELECT COUNT(*) FROM pg_stat_activity
+                   WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    eventually(async || passport.count(waiting).await == 1).await;
+    attempted(&mut begins, "account:a").await;
+    begins.commit().await.unwrap();
+    assert!(ends.await.unwrap().unwrap());
+    assert_eq!(
+        (counter(&passport, "account:").await, counter(&passport, "address:").await),
+        (0, 1)
+    );
 }
