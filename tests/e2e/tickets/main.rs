@@ -1,1 +1,7 @@
 //! Tickets and return URLs: SECURITY-CASES groups T and R.
+
+mod binding;
+mod forge;
+mod forgery;
+mod scene;
+mod spelling;
