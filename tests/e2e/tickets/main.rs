@@ -3,5 +3,6 @@
 mod binding;
 mod forge;
 mod forgery;
+mod replay;
 mod scene;
 mod spelling;
