@@ -14,4 +14,5 @@
 //! - B-20 (asking for many sessions at once): apps ask for one, see `api`.
 
 mod canary;
+mod methods;
 mod templates;
