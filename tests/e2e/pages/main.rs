@@ -14,5 +14,6 @@
 //! - B-20 (asking for many sessions at once): apps ask for one, see `api`.
 
 mod canary;
+mod clients;
 mod methods;
 mod templates;
