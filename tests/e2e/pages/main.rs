@@ -16,4 +16,5 @@
 mod canary;
 mod clients;
 mod methods;
+mod problems;
 mod templates;
