@@ -13,6 +13,7 @@
 //! - B-12 (front-channel logout): there is none, by design.
 //! - B-20 (asking for many sessions at once): apps ask for one, see `api`.
 
+mod api;
 mod canary;
 mod clients;
 mod methods;
