@@ -99,6 +99,17 @@ impl Browser {
         body: Option<String>,
         headers: &[(&str, &str)],
     ) -> Answer {
+        self.request_bytes(method, path, body.map(String::into_bytes), headers).await
+    }
+
+    /// The same with a body that need not be text.
+    pub async fn request_bytes(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let mut request = self
             .http
             .request(method, format!("http://{}{path}", self.address))
