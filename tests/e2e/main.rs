@@ -3,4 +3,5 @@
 mod commands;
 mod configuration;
 mod running;
+mod scene;
 mod spine;

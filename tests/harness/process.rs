@@ -1,10 +1,10 @@
 //! Passport as a process of its own: the program that operators run.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, ChildStdout, Command, Output, Stdio},
 };
 
 use tempfile::TempDir;
@@ -148,6 +148,7 @@ pub struct Node {
     pub address: SocketAddr,
     /// The line that it printed.
     pub line: String,
+    lines: BufReader<ChildStdout>,
     child: Child,
 }
 
@@ -167,7 +168,7 @@ impl Node {
             line.strip_prefix("listening on http://").and_then(|rest| rest.split(' ').next());
         let address =
             address.unwrap_or_else(|| panic!("the server said {line:?}")).parse().unwrap();
-        Self { address, line, child }
+        Self { address, line, lines, child }
     }
 
     /// A browser at this node.
@@ -184,6 +185,14 @@ impl Node {
     pub fn signal(&self, signal: rustix::process::Signal) {
         let id = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(id, signal).unwrap();
+    }
+
+    /// Sends a signal that ends it; answers what else it has said on stdout.
+    pub fn rest(&mut self, signal: rustix::process::Signal) -> String {
+        self.signal(signal);
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).unwrap();
+        rest
     }
 
     /// `kill -9`, and waits until it is gone.

@@ -114,7 +114,10 @@ impl GroupedWriter {
 
     pub(super) async fn close(&self) {
         let mut turn = self.turn.take().await;
-        let _ = turn.conclude().await;
+        // A job that was dropped a moment ago is not undone yet: its COMMIT would be ours.
+        if turn.recover().await.is_ok() {
+            let _ = turn.conclude().await;
+        }
         if let Some(connection) = turn.connection.take() {
             let _ = connection.close().await;
         }
