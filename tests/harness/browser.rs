@@ -56,6 +56,13 @@ impl Browser {
         Self { http, address, host, cookies, set_cookies, headers }
     }
 
+    /// The same browser, with its cookies, at another node of the same Passport.
+    pub fn at(mut self, node: &crate::Passport) -> Self {
+        self.address = node.address;
+        node.url.split_once("://").unwrap().1.clone_into(&mut self.host);
+        self
+    }
+
     /// Opens a path.
     pub async fn get(&mut self, path: &str) -> Answer {
         self.request(Method::GET, path, None, &[]).await
