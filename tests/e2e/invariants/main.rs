@@ -5,5 +5,6 @@
 //! - INV-06: apps ask for no group or scope yet.
 //! - INV-08: the password is the only factor yet.
 
+mod faults;
 mod matrix;
 mod scene;

@@ -281,8 +281,12 @@ impl Walk {
                 if answer.status != 303 {
                     return answer;
                 }
-                let form = self.browser.login_form("", &self.name, PASSWORD).await;
-                self.browser.submit(&form).await
+                let page = self.browser.get("/login").await;
+                if page.status == 503 {
+                    return page;
+                }
+                let form = page.form("/login").with("username", &self.name);
+                self.browser.submit(&form.with("password", PASSWORD)).await
             }
             (_, Hand::Form(form)) => {
                 let form = form.clone().with("username", &self.name).with("password", PASSWORD);
@@ -299,6 +303,11 @@ impl Walk {
             Hand::Refused(_) => Outcome::Refused,
             _ => self.way.outcome(answer),
         }
+    }
+
+    /// Whether the link was used and only the log-in behind it was still to come.
+    pub fn set_up_is_done(&self) -> bool {
+        self.way == Way::SetUpLink && !self.browser.cookies.contains_key("__Host-passport-setup")
     }
 
     /// Both steps.
