@@ -2,6 +2,7 @@
 
 mod alike;
 mod cookies;
+mod password_change;
 #[expect(dead_code)]
 mod scene;
 mod throttling;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use harness::{Answer, Browser, Form, Passport};
 use serde_json::Value;
 use sqlx::Row;
-use sso_server::store::audit::Line;
+use sso_server::{domain::password::Password, store::audit::Line};
 
 /// A form to sign in with, filled in.
 pub async fn filled_in(browser: &mut Browser, name: &str, password: &str) -> Form {
@@ -82,3 +82,16 @@ pub async fn eventually(so: impl AsyncFn() -> bool) {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
 }
+
+/// Keeps a hashing thread busy for a good while: an expensive hash of former days is compared,
+/// before whatever the test asks for next. Its end can be awaited.
+pub fn hold_the_pool(passport: &Passport) -> tokio::task::JoinHandle<()> {
+    let app = passport.app.clone();
+    tokio::spawn(async move {
+        let password = Password::typed("x").unwrap();
+        app.passwords.verify(password, Some(EXPENSIVE)).await.unwrap();
+    })
+}
+
+/// A hash that takes half a second of a core.
+const EXPENSIVE: &str = "$argon2id$v=19$m=65536,t=16,p=1$c29tZXNhbHRzb21lc2FsdA$iWh06vD8Fy27wf9npn6FXWiCX4K6pW6Ue1Bnzz07Z8A";
