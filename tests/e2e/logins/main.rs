@@ -3,7 +3,7 @@
 mod alike;
 mod cookies;
 mod password_change;
+mod passwords;
 mod prompts;
-#[expect(dead_code)]
 mod scene;
 mod throttling;

@@ -26,7 +26,7 @@ async fn an_old_password_under_way_does_not_outlive_its_change() {
 
         let mut thief = passport.browser();
         let form = filled_in(&mut thief, "member", PASSWORD).await;
-        let held = hold_the_pool(&passport);
+        let held = hold_the_pool(&passport).await;
         let entering = tokio::spawn(async move {
             let status = thief.submit(&form).await.status;
             (thief, status)
@@ -40,7 +40,7 @@ async fn an_old_password_under_way_does_not_outlive_its_change() {
         let why = Ending::by_operator(client_sdk::wire::Cause::PasswordChanged);
         end_all_of_user(&passport.app, &member, None, why).await.unwrap();
 
-        held.await.unwrap();
+        held.await.unwrap().unwrap();
         let (mut thief, status) = entering.await.unwrap();
         assert_eq!(status, 401);
         assert!(!thief.is_signed_in().await);

@@ -5,7 +5,12 @@ use std::collections::BTreeMap;
 use harness::{Answer, Browser, Form, Passport};
 use serde_json::Value;
 use sqlx::Row;
-use sso_server::{domain::password::Password, store::audit::Line};
+use sso_server::{
+    domain::password::Password,
+    hashing::{Busy, Verdict},
+    store::audit::Line,
+};
+use tokio::task::JoinHandle;
 
 /// A form to sign in with, filled in.
 pub async fn filled_in(browser: &mut Browser, name: &str, password: &str) -> Form {
@@ -83,14 +88,16 @@ pub async fn eventually(so: impl AsyncFn() -> bool) {
     }
 }
 
-/// Keeps a hashing thread busy for a good while: an expensive hash of former days is compared,
-/// before whatever the test asks for next. Its end can be awaited.
-pub fn hold_the_pool(passport: &Passport) -> tokio::task::JoinHandle<()> {
+/// Keeps a hashing thread busy for a good while: an expensive hash of former days is compared. It is
+/// in the pool when this returns, or finished because the pool was full.
+pub async fn hold_the_pool(passport: &Passport) -> JoinHandle<Result<Verdict, Busy>> {
     let app = passport.app.clone();
-    tokio::spawn(async move {
-        let password = Password::typed("x").unwrap();
-        app.passwords.verify(password, Some(EXPENSIVE)).await.unwrap();
-    })
+    let held = tokio::spawn(async move {
+        app.passwords.verify(Password::typed("x").unwrap(), Some(EXPENSIVE)).await
+    });
+    // The test's own thread runs it as far as the pool.
+    tokio::task::yield_now().await;
+    held
 }
 
 /// A hash that takes half a second of a core.
