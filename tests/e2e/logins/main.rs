@@ -2,6 +2,8 @@
 
 mod alike;
 mod cookies;
+mod forms;
+mod names;
 mod password_change;
 mod passwords;
 mod prompts;
