@@ -2,6 +2,8 @@
 
 mod alike;
 mod cookies;
+mod first_start;
+mod fixation;
 mod forms;
 mod names;
 mod password_change;
