@@ -15,7 +15,7 @@ use crate::{
     },
     hashing::Busy,
     store::{
-        StoreError, Stored, Tx, audit,
+        StoreError, Stored, Tx, audit, meta,
         one_time_links::{self, OneTimeLink, Purpose},
         users::{self, NewUser},
     },
@@ -23,6 +23,8 @@ use crate::{
 
 /// How long the first admin's link works.
 const FIRST_ADMIN_WITHIN: Millis = 24 * HOUR;
+/// The fact that says when the first admin was made.
+const FIRST_ADMIN: &str = "first_admin";
 /// How long a link to choose a password works.
 const CHOOSE_PASSWORD_WITHIN: Millis = 3 * DAY;
 
@@ -130,6 +132,11 @@ pub async fn use_link(
 
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
+    if task == Task::FirstAdmin {
+        // One after the other, also with links of several starts: each use voids the others, and at
+        // the same time they would wait for each other, or each find no admin yet.
+        meta::put(&mut tx, FIRST_ADMIN, &now.to_string()).await?;
+    }
     let link =
         one_time_links::consume(&mut tx, &token.digest(), now).await?.ok_or(UseError::Void)?;
     match (link.purpose, link.user, new_name) {
