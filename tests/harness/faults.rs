@@ -54,6 +54,8 @@ impl FaultyPostgres {
         });
         through.set_host(Some("127.0.0.1")).unwrap();
         through.set_port(Some(address.port())).unwrap();
+        // What is encrypted cannot be counted.
+        through.query_pairs_mut().append_pair("sslmode", "disable");
         (Self { address, state }, through.to_string())
     }
 

@@ -100,5 +100,5 @@ pub async fn hold_the_pool(passport: &Passport) -> JoinHandle<Result<Verdict, Bu
     held
 }
 
-/// A hash that takes half a second of a core.
-const EXPENSIVE: &str = "$argon2id$v=19$m=65536,t=16,p=1$c29tZXNhbHRzb21lc2FsdA$iWh06vD8Fy27wf9npn6FXWiCX4K6pW6Ue1Bnzz07Z8A";
+/// A hash that takes a good part of a second of a core.
+const EXPENSIVE: &str = "$argon2id$v=19$m=32768,t=16,p=1$c29tZXNhbHRzb21lc2FsdA$iWh06vD8Fy27wf9npn6FXWiCX4K6pW6Ue1Bnzz07Z8A";
