@@ -186,6 +186,33 @@ async fn choosing_a_password_by_a_link() {
     .await;
 }
 
+// SECURITY-CASES L-21: of many who use one link at once one chooses the password.
+#[actix_web::test]
+async fn a_link_chooses_one_password() {
+    on_both(async |database| {
+        let passport = Passport::on(database).await;
+        let new = AddUser { username: "silent", email: None, admin: false, password: None };
+        let link = users::add(&passport.app, new).await.unwrap().setup_url.unwrap();
+        let mut all = Vec::new();
+        for n in 0..12 {
+            let mut browser = passport.browser();
+            let form = opened(&mut browser, &link, "").await;
+            let chosen = format!("{PASSWORD} {n}");
+            all.push((browser, form.with("password", &chosen).with("repeat", &chosen)));
+        }
+        let statuses = join_all(
+            all.iter_mut().map(async |(browser, form)| browser.submit(form).await.status.as_u16()),
+        )
+        .await;
+        let chosen: Vec<usize> = (0..12).filter(|n| statuses[*n] == 303).collect();
+        assert_eq!(chosen.len(), 1, "{statuses:?}");
+        assert_eq!(statuses.iter().filter(|status| **status == 410).count(), 11, "{statuses:?}");
+        let password = format!("{PASSWORD} {}", chosen[0]);
+        assert_eq!(passport.browser().try_password("silent", &password).await, 303);
+    })
+    .await;
+}
+
 // SECURITY-CASES L-21: the program says the link where only the operator reads it, and only while
 // there is no administrator.
 #[actix_web::test]
