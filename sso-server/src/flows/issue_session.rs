@@ -22,6 +22,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Authenticated {
     pub(super) user: UserId,
+    /// When the password that was compared had been set.
+    pub(super) password_set_at: Millis,
     /// Factors (RFC 8176).
     pub(super) amr: &'static [&'static str],
     /// The counted attempt that this log-in is, at the account or the known device …
@@ -60,6 +62,9 @@ pub enum IssueSessionError {
     /// The account is disabled, or gone.
     #[error("the account is disabled")]
     Disabled,
+    /// The password was changed since it was compared.
+    #[error("the password was changed")]
+    PasswordChanged,
     /// Others' attempts have blocked the account since this log-in began.
     #[error("the account is blocked for a while")]
     Blocked,
@@ -78,8 +83,11 @@ pub async fn issue_session(
     origin: &Origin,
     now: Millis,
 ) -> Result<IssuedSession, IssueSessionError> {
-    if !users::note_login(tx, &who.user, now).await? {
-        return Err(IssueSessionError::Disabled);
+    let password_set_at =
+        users::note_login(tx, &who.user, now).await?.ok_or(IssueSessionError::Disabled)?;
+    // Whoever changed it has ended the sessions there were; this one would have been missed.
+    if password_set_at != who.password_set_at {
+        return Err(IssueSessionError::PasswordChanged);
     }
     if !throttles::settle(tx, &who.attempt, who.network.as_ref(), now).await? {
         return Err(IssueSessionError::Blocked);

@@ -144,7 +144,13 @@ pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError>
 
     let now = app.clock.now();
     let network = attempts.network;
-    let who = Authenticated { user: account.user.clone(), amr: &["pwd"], attempt, network };
+    let who = Authenticated {
+        user: account.user.clone(),
+        password_set_at: account.password_set_at,
+        amr: &["pwd"],
+        attempt,
+        network,
+    };
     let mut tx = app.db.write().await?;
     let session = match issue_session(app, &mut tx, &who, &login.origin, now).await {
         Ok(session) => session,
@@ -152,6 +158,7 @@ pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError>
             drop(tx);
             let why = match error {
                 IssueSessionError::Disabled => "disabled",
+                IssueSessionError::PasswordChanged => "wrong_password",
                 IssueSessionError::Blocked => "blocked",
                 IssueSessionError::Store(error) => return Err(error.into()),
             };

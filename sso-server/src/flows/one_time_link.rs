@@ -136,6 +136,8 @@ pub async fn use_link(
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     if task == Task::FirstAdmin {
+        // One after the other, also with links of several starts: each use voids the others, and at
+        // the same time they would wait for each other, or each find no admin yet.
         users::lock_admins(&mut tx).await?;
     }
     let link =

@@ -57,6 +57,8 @@ pub struct Credentials {
     pub user: UserId,
     /// PHC string; none when the account has no password.
     pub password_hash: Option<String>,
+    /// When it was last set; 0 for never.
+    pub password_set_at: Millis,
     /// Set while the account is disabled.
     pub disabled_at: Option<Millis>,
 }
@@ -65,33 +67,39 @@ pub struct Credentials {
 pub async fn credentials(conn: &mut Conn, name: &LoginName) -> Stored<Option<Credentials>> {
     let sql = match name {
         LoginName::Username(_) => {
-            "SELECT id, password_hash, disabled_at FROM users WHERE username_key = $1"
+            "SELECT id, password_hash, COALESCE(password_changed_at, 0), disabled_at FROM users
+             WHERE username_key = $1"
         }
         LoginName::Email(_) => {
-            "SELECT id, password_hash, disabled_at FROM users WHERE email_key = $1"
+            "SELECT id, password_hash, COALESCE(password_changed_at, 0), disabled_at FROM users
+             WHERE email_key = $1"
         }
         LoginName::Nobody(_) => return Ok(None),
     };
-    let row: Option<(String, Option<String>, Option<i64>)> =
+    let row: Option<(String, Option<String>, i64, Option<i64>)> =
         sqlx::query_as(sql).bind(name.canonical()).fetch_optional(conn).await?;
-    Ok(row.map(|(user, password_hash, disabled_at)| Credentials {
+    Ok(row.map(|(user, password_hash, password_set_at, disabled_at)| Credentials {
         user: user.into(),
         password_hash,
+        password_set_at,
         disabled_at,
     }))
 }
 
 /// Notes a log-in of an enabled account and locks its row until the transaction ends: whoever
-/// disables the account waits, and then sees the session that is written here. `false` when the
-/// account is disabled or gone.
-pub async fn note_login(tx: &mut Tx, user: &UserId, now: Millis) -> Stored<bool> {
-    let done =
-        sqlx::query("UPDATE users SET last_login_at = $1 WHERE id = $2 AND disabled_at IS NULL")
-            .bind(now)
-            .bind(user.as_str())
-            .execute(&mut **tx)
-            .await?;
-    Ok(done.rows_affected() == 1)
+/// disables the account or changes its password waits, and then sees the session that is written
+/// here. Answers when its password was last set, 0 for never; `None` when the account is disabled or
+/// gone.
+pub async fn note_login(tx: &mut Tx, user: &UserId, now: Millis) -> Stored<Option<Millis>> {
+    let row: Option<(i64,)> = sqlx::query_as(
+        "UPDATE users SET last_login_at = $1 WHERE id = $2 AND disabled_at IS NULL
+         RETURNING COALESCE(password_changed_at, 0)",
+    )
+    .bind(now)
+    .bind(user.as_str())
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(row.map(|(password_set_at,)| password_set_at))
 }
 
 /// Replaces a hash by one of newer parameters, unless the password was changed meanwhile

@@ -107,11 +107,15 @@ impl LoginRequest {
     /// have just now been asked, by this request.
     pub fn answer(&self, app: &App, session: Option<&LiveSession>, asked: bool) -> Answer {
         let Some(session) = session else { return self.without_ticket() };
+        // A proof of this request is as fresh as can be: `max_age=0` would never be met, since some
+        // time goes by between the proof and here.
+        let (prompt, max_age) =
+            if asked { (Prompt::WhenNeeded, None) } else { (self.prompt, self.max_age) };
         let demand = Demand {
             return_to: Some(&self.return_to),
             challenge: self.challenge.as_deref(),
-            prompt: if asked { Prompt::WhenNeeded } else { self.prompt },
-            max_age: self.max_age,
+            prompt,
+            max_age,
         };
         match issue_ticket(app, session, &self.client, demand) {
             Ok(ticket) => {
