@@ -1,8 +1,11 @@
 //! Tickets and return URLs: SECURITY-CASES groups T and R.
 
+mod alive;
 mod binding;
 mod forge;
 mod forgery;
+mod lifetime;
+mod race;
 mod replay;
 mod scene;
 mod spelling;
