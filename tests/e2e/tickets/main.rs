@@ -7,5 +7,6 @@ mod forgery;
 mod lifetime;
 mod race;
 mod replay;
+mod return_urls;
 mod scene;
 mod spelling;
