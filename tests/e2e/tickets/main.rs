@@ -2,8 +2,11 @@
 
 mod alive;
 mod binding;
+mod disclosure;
 mod forge;
 mod forgery;
+mod freshness;
+mod guessing;
 mod lifetime;
 mod race;
 mod replay;
