@@ -6,7 +6,7 @@ use harness::{Answer, Database, NOON, Passport, faults::FaultyPostgres};
 use serde_json::json;
 use sso_server::clock::Clock;
 
-use crate::scene::{Scene, assert_invalid_ticket, assert_problem};
+use crate::scene::{Scene, assert_invalid_ticket, assert_problem, insist};
 
 /// A refusal that says "not known": nothing of the person, and when to come back.
 fn assert_unavailable(answer: &Answer) {
@@ -55,18 +55,6 @@ async fn without_the_write_nobody_enters_on_sqlite() {
     }
 }
 
-/// Asks until the database answers again: connections from before the cut are dead, and the pool
-/// finds out one by one.
-async fn once_reached(ask: impl AsyncFn() -> Answer) -> Answer {
-    for _ in 0..20 {
-        let answer = ask().await;
-        if answer.status != 503 {
-            return answer;
-        }
-    }
-    ask().await
-}
-
 // SECURITY-CASES T-09: the connection breaks before each question of a redemption in turn, its
 // COMMIT included.
 #[actix_web::test]
@@ -79,8 +67,9 @@ async fn without_the_write_nobody_enters_on_postgres() {
     let scene = Scene::over(passport).await;
     let mut cuts = 0;
     for question in 1.. {
+        // Connections from before a cut are dead; the pool finds out one by one.
         let browser = scene.browser.clone();
-        let sent = once_reached(async || scene.aw.send(&mut browser.clone()).await).await;
+        let sent = insist(async || scene.aw.send(&mut browser.clone()).await).await;
         let ticket = sent.ticket();
         proxy.fail_at(question);
         let answer = scene.aw.redeem(&ticket).await;
@@ -92,9 +81,9 @@ async fn without_the_write_nobody_enters_on_postgres() {
         assert!(was_cut, "{}", answer.body);
         assert_unavailable(&answer);
         cuts += 1;
-        let again = once_reached(async || scene.aw.redeem(&ticket).await).await;
+        let again = insist(async || scene.aw.redeem(&ticket).await).await;
         assert_eq!(again.status, 200, "after question {question}: {}", again.body);
-        assert_invalid_ticket(&once_reached(async || scene.aw.redeem(&ticket).await).await);
+        assert_invalid_ticket(&insist(async || scene.aw.redeem(&ticket).await).await);
     }
     assert!(cuts >= 5, "begin, spend, lock, record, commit: {cuts}");
     assert_eq!(scene.entered().await, cuts + 1, "once each");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sso_server::{config::OnReuse, flows::users};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
-use crate::scene::{Scene, assert_problem, fact};
+use crate::scene::{Scene, assert_problem, fact, insist};
 
 const KEY: &str = "idempotency-key";
 
@@ -209,7 +209,8 @@ async fn all_who_ask_at_once_under_one_key_hear_the_same() {
     on_both(async |database| {
         let mut scene = Scene::on(database).await;
         let ticket = scene.ticket().await;
-        let asked = (0..32).map(|_| redeem_under(&scene.aw, &ticket, "k"));
+        let ask = async || redeem_under(&scene.aw, &ticket, "k").await;
+        let asked = (0..32).map(|_| insist(ask));
         let answers = join_all(asked).await;
         let first = answers[0].json();
         assert_eq!(first["user"]["id"], scene.member);
