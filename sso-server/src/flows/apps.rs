@@ -9,7 +9,7 @@ use crate::{
         Millis,
         app::{App as Client, AppId, AppIdError},
         audit::{Act, Entry},
-        return_url::{Origin, ReturnUrl, UrlError, checked},
+        return_url::{Origin, ReturnUrl, UrlError, checked_server},
         token::Token,
     },
     store::{StoreError, Stored, apps, audit},
@@ -88,7 +88,7 @@ pub async fn add(app: &App, new: AddApp<'_>) -> Result<(Client, Token), AppsErro
         origins.push(Origin::register(origin).map_err(|why| bad(origin, why))?);
     }
     if let Some(url) = new.events_url {
-        checked(url).map_err(|why| bad(url, why))?;
+        checked_server(url).map_err(|why| bad(url, why))?;
     }
     let now = app.clock.now();
     let secret = Token::fresh(&app.random);

@@ -40,6 +40,8 @@ pub struct LanguageLink {
 impl LanguageLink {
     /// For the page at `path` with `query`.
     pub fn all(path: &str, query: &str) -> Vec<Self> {
+        // A page at `//host` would lead to that host (SECURITY-CASES R-16).
+        let path = format!("/{}", path.trim_start_matches(['/', '\\']));
         let to = |one: Locale| {
             let kept = url::form_urlencoded::parse(query.as_bytes())
                 .filter(|(name, _)| name != "ui_locales");
