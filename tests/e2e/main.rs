@@ -4,4 +4,5 @@ mod commands;
 mod configuration;
 mod running;
 mod scene;
+mod sdk;
 mod spine;
