@@ -1,7 +1,10 @@
 //! Stories from end to end, each on a Passport of its own.
 
+mod appearance;
+mod browsing;
 mod commands;
 mod configuration;
+mod family;
 mod running;
 mod scene;
 mod sdk;
