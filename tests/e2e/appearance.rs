@@ -150,6 +150,11 @@ async fn every_page_in_every_light() {
             .ask("[...document.querySelectorAll('img')].every((i) => i.complete && i.naturalWidth)")
             .await;
         assert_eq!(marks, true, "pictures are drawn");
+        if number == 3 {
+            browser.find(".head form button").await.click().await.unwrap();
+            browser.find(".note.good").await;
+            inspect(&browser, look, "account-others-ended", false).await;
+        }
         see(&format!("{sso}/logout"), "logout", false).await;
         browser.find("form button").await.click().await.unwrap();
         browser.find(".sign").await;

@@ -4,6 +4,8 @@ mod appearance;
 mod browsing;
 mod commands;
 mod configuration;
+mod demo;
+mod docs;
 mod family;
 mod running;
 mod scene;
