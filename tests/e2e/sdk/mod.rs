@@ -1,8 +1,4 @@
 //! An app with the SDK beside a real Passport, on the clock of this machine (the SDK knows no other).
-//!
-//! Not here, and why: Y-08 (the SDK reads no identity headers), Y-10 (it has no skip rules), Y-11 (it
-//! receives no pushes), Y-12 (it verifies no signatures, so it keeps no keys), Y-13 (redemption is
-//! decided by Passport), Y-14 (the kit for apps is a later step; `hostile.rs` has the first replies).
 
 mod following;
 mod hostile;
