@@ -103,9 +103,12 @@ impl Client {
                 .header("Idempotency-Key", &key)
                 .json(request)
                 .timeout(WITHIN);
-            match answer(call.send().await).await {
+            match answer::<Redeemed>(call.send().await).await {
                 Err(error) if error.is_worth_repeating() && tries < TRIES => {
                     tokio::time::sleep(pause(tries)).await;
+                }
+                Ok(redeemed) if !redeemed.names_somebody() => {
+                    return Err(CallError::Unavailable("the answer names nobody".to_owned()));
                 }
                 result => return result,
             }

@@ -53,6 +53,13 @@ pub struct Redeemed {
     pub lease_seconds: i64,
 }
 
+impl Redeemed {
+    /// Whether there is a person and a session in it: an empty id is a fault, not an account.
+    pub fn names_somebody(&self) -> bool {
+        [&self.user.id, &self.app_session, &self.session].iter().all(|id| !id.is_empty())
+    }
+}
+
 /// A person as one app sees them. Only fields granted to the app are there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {

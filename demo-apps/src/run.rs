@@ -52,6 +52,7 @@ pub fn serve(
             .route("/", web::get().to(pages::home))
             .route("/members", web::get().to(pages::members))
             .route("/site.css", web::get().to(pages::stylesheet))
+            .route("/icon.svg", web::get().to(pages::icon))
             .wrap(sessions.build())
     };
     listener.set_nonblocking(true)?;
