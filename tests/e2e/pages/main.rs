@@ -18,4 +18,6 @@ mod canary;
 mod clients;
 mod methods;
 mod problems;
+mod scene;
+mod streams;
 mod templates;
