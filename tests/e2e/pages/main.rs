@@ -16,7 +16,10 @@
 mod api;
 mod canary;
 mod clients;
+mod ends;
+mod events;
 mod methods;
+mod polls;
 mod problems;
 mod scene;
 mod streams;
