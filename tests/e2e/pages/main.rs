@@ -21,6 +21,7 @@ mod events;
 mod methods;
 mod polls;
 mod problems;
+mod races;
 mod scene;
 mod streams;
 mod templates;
