@@ -23,5 +23,6 @@ mod polls;
 mod problems;
 mod races;
 mod scene;
+mod smuggling;
 mod streams;
 mod templates;
