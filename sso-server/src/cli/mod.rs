@@ -8,7 +8,12 @@ mod serve;
 mod sessions;
 mod users;
 
-use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    io::{IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
@@ -173,7 +178,10 @@ fn start_log(config: &Config) {
     // actix-session speaks of every cookie that is out of date; that is nobody's news.
     let filter = format!("{},actix_session=error,actix_server=warn", config.log.level);
     let filter: Targets = filter.parse().unwrap_or_default();
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // Colours are for terminals; in a file they hide words from whoever searches it.
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let log = tracing_subscriber::registry();
     // An error means that a program around us logs already.
     let _ = match config.log.format {

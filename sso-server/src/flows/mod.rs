@@ -18,3 +18,26 @@ pub mod redeem_ticket;
 pub mod replace_master_key;
 pub mod signing_keys;
 pub mod users;
+
+use crate::store::StoreError;
+
+/// Most tries of a transaction that PostgreSQL picks as the victim of a deadlock.
+const TRIES: usize = 4;
+
+/// Tries again after a deadlock. The first redemption of a person at an app locks the session before
+/// the person; whoever disables or deletes a person, or changes their password, locks the person
+/// first, so that no log-in slips in beside. Either may be the one that PostgreSQL sends back.
+async fn past_deadlocks<T, E>(
+    store: impl Fn(&E) -> Option<&StoreError>,
+    act: impl AsyncFn() -> Result<T, E>,
+) -> Result<T, E> {
+    let mut tries = 1;
+    loop {
+        match act().await {
+            Err(error) if tries < TRIES && store(&error).is_some_and(StoreError::is_retryable) => {
+                tries += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+}

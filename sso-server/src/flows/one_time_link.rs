@@ -2,7 +2,10 @@
 
 use client_sdk::wire::Cause;
 
-use super::end_session::{Ending, end_all_of_user_in};
+use super::{
+    end_session::{Ending, end_all_of_user_in},
+    past_deadlocks,
+};
 use crate::{
     app::App,
     domain::{
@@ -112,6 +115,15 @@ pub enum UseError {
     Store(#[from] StoreError),
 }
 
+impl UseError {
+    const fn store(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 /// Uses a link up: makes the first admin, or sets the password. Nobody is logged in by it; the next
 /// step is the login page (SECURITY-CASES P-08).
 pub async fn use_link(
@@ -132,7 +144,16 @@ pub async fn use_link(
     };
     let password = Password::chosen(password, app.config.password.min_length, &[own_name])?;
     let hash = app.passwords.hash(password).await?;
+    past_deadlocks(UseError::store, async || write(app, token, new_name.as_ref(), &hash).await)
+        .await
+}
 
+async fn write(
+    app: &App,
+    token: &Token,
+    new_name: Option<&Username>,
+    hash: &str,
+) -> Result<(), UseError> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     if task == Task::FirstAdmin {
@@ -152,9 +173,9 @@ pub async fn use_link(
             let id = UserId::fresh(now, &app.random);
             let new = NewUser {
                 id: &id,
-                username: &username,
+                username,
                 email: None,
-                password_hash: Some(&hash),
+                password_hash: Some(hash),
                 admin: true,
                 now,
             };
@@ -169,7 +190,7 @@ pub async fn use_link(
             audit::append(&mut tx, &entries, &app.random).await?;
         }
         (Purpose::ChoosePassword, Some(user), _) => {
-            users::set_password(&mut tx, &user, &hash, now).await?;
+            users::set_password(&mut tx, &user, hash, now).await?;
             let why = Ending { cause: Cause::PasswordChanged, by: "user", address: None };
             end_all_of_user_in(app, &mut tx, &user, None, why, now).await?;
             let entry = Entry::new(now, Act::PasswordSet).user(&user);

@@ -4,7 +4,7 @@ use client_sdk::wire::Cause;
 
 use super::{
     end_session::{Ended, Ending, end_all_of_user, end_all_of_user_in},
-    one_time_link,
+    one_time_link, past_deadlocks,
 };
 use crate::{
     app::App,
@@ -77,6 +77,15 @@ pub enum UsersError {
     Store(#[from] StoreError),
 }
 
+impl UsersError {
+    const fn store(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 /// Makes an account.
 pub async fn add(app: &App, new: AddUser<'_>) -> Result<AddedUser, UsersError> {
     let username = Username::parse(new.username)?;
@@ -124,6 +133,10 @@ pub async fn named(app: &App, name: &str) -> Result<UserRow, UsersError> {
 
 /// Disables an account and ends its sessions: nobody gets in by it, and every app hears.
 pub async fn disable(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
+    past_deadlocks(UsersError::store, async || disable_once(app, name, force).await).await
+}
+
+async fn disable_once(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
     let user = named(app, name).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
@@ -166,6 +179,10 @@ pub async fn logout(app: &App, name: &str) -> Result<Ended, UsersError> {
 
 /// Deletes an account: its sessions end, its data goes, its id is never used again.
 pub async fn delete(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
+    past_deadlocks(UsersError::store, async || delete_once(app, name, force).await).await
+}
+
+async fn delete_once(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
     let user = named(app, name).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;

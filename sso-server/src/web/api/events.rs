@@ -8,7 +8,7 @@ use actix_web::{
     web::{Bytes, Data},
 };
 use client_sdk::wire::EventPage;
-use futures_util::stream;
+use futures_util::{StreamExt, future, stream};
 use serde::Deserialize;
 
 use super::{
@@ -47,7 +47,8 @@ pub async fn follow(
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("text/event-stream"));
     let resumed = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
-    let after = match query.after.as_deref().or(resumed.filter(|_| streamed)) {
+    // A reader that comes back says with this header how far it got; the URL is still its first.
+    let after = match resumed.filter(|_| streamed).or(query.after.as_deref()) {
         None => None,
         Some(cursor) => Some(cursor.parse().ok().filter(|_| is_cursor(cursor)).ok_or(
             ApiError::invalid_request(
@@ -65,7 +66,11 @@ pub async fn follow(
     };
     let ask = Follow { after, instance, wait: Duration::from_secs(query.wait.unwrap_or(0)) };
     if streamed {
-        return Ok(stream_events(web.app.clone(), client.0, ask));
+        // Looked up before the stream begins, so that a refusal is a refusal, and so that the
+        // reader hears at once.
+        let now = Follow { wait: Duration::ZERO, ..ask };
+        let first = page(&web.app, &client.0, &now).await?;
+        return Ok(stream_events(web.app.clone(), client.0, &first, now.after.is_none()));
     }
     Ok(HttpResponse::Ok().json(page(&web.app, &client.0, &ask).await?))
 }
@@ -95,31 +100,36 @@ fn is_instance(text: &str) -> bool {
 
 /// Each entry is an SSE event with the cursor as its id. A reader acknowledges by asking again
 /// after a cursor; what it has read on an open stream alone counts as unconfirmed.
-fn stream_events(app: Arc<App>, client: Arc<Client>, ask: Follow) -> HttpResponse {
-    let states = stream::unfold(Some(ask), move |ask| {
+fn stream_events(
+    app: Arc<App>,
+    client: Arc<Client>,
+    first: &EventPage,
+    at_the_end: bool,
+) -> HttpResponse {
+    let (text, begun) = (sse(first, at_the_end), app.clock.now());
+    let states = stream::unfold(first.cursor.parse().ok(), move |after: Option<i64>| {
         let (app, client) = (app.clone(), client.clone());
         async move {
-            let ask = Follow { wait: HEARTBEAT, ..ask? };
-            let page = match follow_events::follow(&app, &client, &ask).await {
-                Ok(page) => page,
-                // The reader comes back and hears what is the matter.
-                Err(_) => return None,
-            };
-            let text = sse(&page, ask.after.is_none());
-            // Asking confirmed what came before; what is sent now is not confirmed by being sent.
-            let next = Follow { after: page.cursor.parse().ok(), instance: None, wait: HEARTBEAT };
-            let goes_on = follow_events::goes_on(&app, &client);
-            Some((Ok::<_, actix_web::Error>(Bytes::from(text)), goes_on.then_some(next)))
+            // Nothing is confirmed here: asking confirmed what came before.
+            let ask = Follow { after: Some(after?), instance: None, wait: HEARTBEAT };
+            if !follow_events::goes_on(&app, &client, begun).await {
+                return None;
+            }
+            // The reader comes back and hears what is the matter.
+            let page = follow_events::follow(&app, &client, &ask).await.ok()?;
+            let text = sse(&page, false);
+            Some((text, page.cursor.parse().ok()))
         }
     });
+    let states = stream::once(future::ready(text)).chain(states);
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/event-stream"))
         .insert_header(("X-Accel-Buffering", "no"))
-        .streaming(Box::pin(states))
+        .streaming(Box::pin(states.map(|text| Ok::<_, actix_web::Error>(Bytes::from(text)))))
 }
 
-fn sse(page: &EventPage, first: bool) -> String {
-    if first {
+fn sse(page: &EventPage, at_the_end: bool) -> String {
+    if at_the_end {
         return format!(
             "event: ready\nid: {}\ndata: {{\"lease_seconds\":{}}}\n\n",
             page.cursor, page.lease_seconds
