@@ -12,7 +12,12 @@
 //! - there is one version yet.: set by the operator's roles and by one clock.
 //! - `backup` and `restore` come later.
 
+mod app_instances;
+mod app_sessions;
+mod events;
+mod meta;
 mod one_time_links;
+mod redemptions;
 mod scene;
 mod sessions;
 mod users;
