@@ -14,11 +14,15 @@
 
 mod app_instances;
 mod app_sessions;
+mod apps;
+mod audit;
 mod events;
+mod freshness;
 mod meta;
 mod one_time_links;
 mod redemptions;
 mod scene;
 mod sessions;
+mod throttles;
 mod users;
 mod writer;
