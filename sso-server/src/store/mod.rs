@@ -114,12 +114,18 @@ impl StoreError {
 pub type Stored<T> = Result<T, StoreError>;
 
 /// Where the database is.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// `sqlite://file` or `postgres://…`.
     pub url: String,
     /// Most connections of the pool (PostgreSQL), readers (SQLite).
     pub max_connections: u32,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Options({})", without_password(&self.url))
+    }
 }
 
 /// Why the database cannot be opened.
@@ -171,7 +177,7 @@ impl Db {
         match options.url.split_once(':').map(|(scheme, _)| scheme) {
             Some("sqlite") => Self::open_sqlite(options).await,
             Some("postgres" | "postgresql") => Self::open_postgres(options).await,
-            _ => Err(OpenError::Scheme(options.url.clone())),
+            _ => Err(OpenError::Scheme(without_password(&options.url))),
         }
     }
 
@@ -413,15 +419,22 @@ fn version_triple(version: &str) -> (u32, u32, u32) {
     (next(), next(), next())
 }
 
-/// A database URL fit to be shown.
+/// A database URL fit to be shown, also one that is mistyped.
 pub fn without_password(url: &str) -> String {
-    match url::Url::parse(url) {
-        Ok(mut parsed) if parsed.password().is_some() => {
-            let _ = parsed.set_password(Some("…"));
-            parsed.to_string().replace("%E2%80%A6", "…")
-        }
-        _ => url.to_owned(),
-    }
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    // Whatever stands before the last `@` may be a password in which something was not encoded.
+    let rest = match rest.rsplit_once('@') {
+        Some((person, host)) => match person.split_once(':') {
+            Some((name, _)) => format!("{name}:…@{host}"),
+            None => rest.to_owned(),
+        },
+        None => rest.to_owned(),
+    };
+    let rest = match rest.split_once('?') {
+        Some((place, parameters)) if parameters.contains("password") => format!("{place}?…"),
+        _ => rest,
+    };
+    format!("{scheme}://{rest}")
 }
 
 #[cfg(test)]
@@ -439,6 +452,9 @@ mod tests {
     #[test]
     fn passwords_are_not_shown() {
         assert_eq!(without_password("postgres://me:secret@db/x"), "postgres://me:…@db/x");
-        assert_eq!(without_password("sqlite://p.db"), "sqlite://p.db");
+        assert_eq!(without_password("sqlite://p.db?mode=rw"), "sqlite://p.db?mode=rw");
+        assert_eq!(without_password("postgres://me@db/x"), "postgres://me@db/x");
+        assert_eq!(without_password("postgres://me:s#c@re/t@db/x"), "postgres://me:…@db/x");
+        assert_eq!(without_password("postgres://db/x?user=me&password=s"), "postgres://db/x?…");
     }
 }
