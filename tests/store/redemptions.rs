@@ -102,7 +102,7 @@ async fn a_spent_ticket_tells_by_whom_and_under_which_key() {
         let jti = fresh_text(NOON, &Random::system());
         let burned =
             Spend { idempotency: Some(Digest::of(b"key")), opens: None, ..spend(&jti, &app) };
-        assert_eq!(try_spend(&scene.db, &[burned]).await.unwrap(), [jti.clone()]);
+        assert_eq!(try_spend(&scene.db, &[burned]).await.unwrap(), std::slice::from_ref(&jti));
         let mut conn = scene.db.read().await.unwrap();
         let found = redemptions::find(&mut conn, &jti).await.unwrap().unwrap();
         assert_eq!((found.app, found.opened), (app, None));
