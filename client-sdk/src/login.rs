@@ -44,7 +44,7 @@ pub enum Prompt {
 }
 
 /// What waits in the browser, in a cookie of its own, until the person is back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Pending {
     /// Comes back in the URL and names the cookie.
     pub state: String,
@@ -52,6 +52,12 @@ pub struct Pending {
     /// Where in this app to go on.
     pub next: String,
     max_age: Option<i64>,
+}
+
+impl std::fmt::Debug for Pending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pending").field("next", &self.next).finish_non_exhaustive()
+    }
 }
 
 /// Begins a log-in: where to send the person, and what to remember.

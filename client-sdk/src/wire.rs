@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub type Seconds = i64;
 
 /// Body of `POST /api/v1/tickets/redeem`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RedeemRequest {
     /// The ticket as it came in the redirect.
@@ -24,6 +24,13 @@ pub struct RedeemRequest {
     /// Refuse the ticket when the person last proved who they are longer ago than this, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age: Option<i64>,
+}
+
+impl std::fmt::Debug for RedeemRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Neither the ticket nor the verifier.
+        f.debug_struct("RedeemRequest").field("return_to", &self.return_to).finish_non_exhaustive()
+    }
 }
 
 /// Answer of a redemption: who signed in, and how long the app may rely on it.

@@ -74,7 +74,7 @@ impl Default for Server {
 }
 
 /// `[database]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Database {
     /// `sqlite://file` (made when missing) or `postgres://user:password@host/database`.
@@ -83,6 +83,13 @@ pub struct Database {
     pub max_connections: u32,
     /// Whether `serve` brings the tables up to date by itself.
     pub migrate_on_start: bool,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URL may hold a password.
+        write!(f, "Database({})", crate::store::without_password(&self.url))
+    }
 }
 
 impl Default for Database {

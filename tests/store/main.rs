@@ -12,8 +12,21 @@
 //! - there is one version yet.: set by the operator's roles and by one clock.
 //! - `backup` and `restore` come later.
 
+mod app_instances;
+mod app_sessions;
+mod apps;
+mod audit;
+mod events;
+mod freshness;
+mod housekeeping;
+mod meta;
+mod migrations;
 mod one_time_links;
+mod redemptions;
 mod scene;
+mod sealed;
 mod sessions;
+mod signing_keys;
+mod throttles;
 mod users;
 mod writer;

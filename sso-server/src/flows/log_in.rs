@@ -30,8 +30,7 @@ use crate::{
     },
 };
 
-/// What somebody sent with the form.
-#[derive(Debug)]
+/// What somebody sent with the form. It holds a password and is not printed.
 pub struct Login<'a> {
     /// The name field.
     pub name: &'a str,

@@ -21,8 +21,8 @@ use crate::{
     },
 };
 
-/// An account to be made.
-#[derive(Clone, Copy, Debug)]
+/// An account to be made. It holds a password and is not printed.
+#[derive(Clone, Copy)]
 pub struct AddUser<'a> {
     /// The name to sign in with.
     pub username: &'a str,

@@ -114,12 +114,18 @@ impl StoreError {
 pub type Stored<T> = Result<T, StoreError>;
 
 /// Where the database is.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// `sqlite://file` or `postgres://…`.
     pub url: String,
     /// Most connections of the pool (PostgreSQL), readers (SQLite).
     pub max_connections: u32,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Options({})", without_password(&self.url))
+    }
 }
 
 /// Why the database cannot be opened.
@@ -171,7 +177,7 @@ impl Db {
         match options.url.split_once(':').map(|(scheme, _)| scheme) {
             Some("sqlite") => Self::open_sqlite(options).await,
             Some("postgres" | "postgresql") => Self::open_postgres(options).await,
-            _ => Err(OpenError::Scheme(options.url.clone())),
+            _ => Err(OpenError::Scheme(without_password(&options.url))),
         }
     }
 

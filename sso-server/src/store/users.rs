@@ -9,8 +9,7 @@ use crate::domain::{
     user::{Email, LoginName, Username},
 };
 
-/// An account to be.
-#[derive(Debug)]
+/// An account to be. It holds a password's hash and is not printed.
 pub struct NewUser<'a> {
     /// Its id.
     pub id: &'a UserId,
@@ -50,8 +49,8 @@ pub async fn insert(tx: &mut Tx, new: NewUser<'_>) -> Stored<()> {
     Ok(())
 }
 
-/// What a password login needs to know.
-#[derive(Clone, Debug)]
+/// What a password login needs to know. It holds a password's hash and is not printed.
+#[derive(Clone)]
 pub struct Credentials {
     /// Whose.
     pub user: UserId,

@@ -61,7 +61,7 @@ pub struct LoginPage {
 }
 
 /// What comes with the form.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct LoginForm {
     csrf: Option<String>,
     username: String,
