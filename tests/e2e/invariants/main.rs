@@ -8,3 +8,4 @@
 mod faults;
 mod matrix;
 mod scene;
+mod sources;
