@@ -112,6 +112,17 @@ impl Browser {
         body: Option<String>,
         headers: &[(&str, &str)],
     ) -> Answer {
+        self.try_request(method, path, body, headers).await.unwrap()
+    }
+
+    /// Any request, to a server that may go away meanwhile.
+    pub async fn try_request(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+        headers: &[(&str, &str)],
+    ) -> reqwest::Result<Answer> {
         let mut request = self
             .http
             .request(method, format!("http://{}{path}", self.address))
@@ -132,11 +143,11 @@ impl Browser {
         if let Some(body) = body {
             request = request.body(body);
         }
-        let response = request.send().await.unwrap();
+        let response = request.send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = String::from_utf8_lossy(&response.bytes().await.unwrap()).into_owned();
+        let body = String::from_utf8_lossy(&response.bytes().await?).into_owned();
         self.keep_cookies(&headers);
-        Answer { status, headers, body }
+        Ok(Answer { status, headers, body })
     }
 
     fn keep_cookies(&mut self, headers: &HeaderMap) {

@@ -7,5 +7,7 @@
 
 mod faults;
 mod matrix;
+mod nodes;
+mod processes;
 mod scene;
 mod sources;

@@ -1,5 +1,5 @@
-//! Every way in, times everything that can happen to a person, an app or a key, before the first
-//! step and between the steps.
+//! Every way in, times everything that can happen to a person, an app or a key: before the first
+//! step, at the same node; between the steps, at another node, while this one has all at hand.
 
 use harness::{Answer, HOUR, PASSWORD, Passport, SECOND, on_both};
 use sso_server::{
@@ -106,7 +106,10 @@ async fn holds_on_every_way(event: Event) {
                 walk.first_step().await;
             }
             if moment == Moment::BetweenTheSteps {
-                event.happen(&passport, &mut walks).await;
+                for walk in walks.iter_mut().filter(|walk| walk.has_session()) {
+                    assert!(walk.browser.is_signed_in().await, "the row is at hand");
+                }
+                event.happen(&passport.second_node().await, &mut walks).await;
             }
             for mut walk in walks {
                 let before = Stock::of(&passport).await;
