@@ -228,10 +228,9 @@ async fn count(
 
 /// The attempts were not made after all.
 async fn give_back(app: &App, attempts: &Attempts) -> Result<(), StoreError> {
-    let now = app.clock.now();
     let mut tx = app.db.write().await?;
     for attempt in [&attempts.network, &attempts.account].into_iter().flatten() {
-        throttles::give_back(&mut tx, attempt, now).await?;
+        throttles::give_back(&mut tx, attempt).await?;
     }
     tx.commit().await
 }
