@@ -6,8 +6,10 @@
 //! - INV-08: the password is the only factor yet.
 
 mod faults;
+mod ledger;
 mod matrix;
 mod nodes;
 mod processes;
+mod races;
 mod scene;
 mod sources;
