@@ -5,6 +5,8 @@
 //! - INV-06: apps ask for no group or scope yet.
 //! - INV-08: the password is the only factor yet.
 
+mod barriers;
+mod broken_tables;
 mod faults;
 mod ledger;
 mod matrix;
@@ -12,4 +14,5 @@ mod nodes;
 mod processes;
 mod races;
 mod scene;
+mod shutdown;
 mod sources;
