@@ -12,7 +12,7 @@ use crate::{
         return_url::{Origin, ReturnUrl, UrlError, checked},
         token::Token,
     },
-    store::{StoreError, Stored, apps, audit},
+    store::{StoreError, Stored, again_if_chosen, apps, audit},
 };
 
 /// Bits of `app_flag`: an i64 without its sign.
@@ -69,6 +69,10 @@ pub enum AppsError {
     /// The database is out of reach.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+fn chosen(error: &AppsError) -> bool {
+    matches!(error, AppsError::Store(error) if error.is_retryable())
 }
 
 /// Registers an app; answers it and its secret, which nobody sees again.
@@ -147,6 +151,10 @@ pub async fn rotate_secret(app: &App, id: &str, overlap: Millis) -> Result<Token
 
 /// Shuts an app off: no tickets, no redemptions, no API; its sessions end.
 pub async fn disable(app: &App, id: &str) -> Result<Ended, AppsError> {
+    again_if_chosen(async || try_disable(app, id).await, chosen).await
+}
+
+async fn try_disable(app: &App, id: &str) -> Result<Ended, AppsError> {
     let id = registered(app, id).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
@@ -178,6 +186,10 @@ pub async fn enable(app: &App, id: &str) -> Result<(), AppsError> {
 
 /// Removes an app for good.
 pub async fn delete(app: &App, id: &str) -> Result<Ended, AppsError> {
+    again_if_chosen(async || try_delete(app, id).await, chosen).await
+}
+
+async fn try_delete(app: &App, id: &str) -> Result<Ended, AppsError> {
     let id = registered(app, id).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;

@@ -24,7 +24,7 @@ use crate::{
     },
     hashing::Busy,
     store::{
-        StoreError, audit,
+        StoreError, again_if_chosen, audit,
         throttles::{self, Answer},
         users::{self, Credentials},
     },
@@ -145,11 +145,19 @@ pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError>
     let now = app.clock.now();
     let network = attempts.network;
     let who = Authenticated { user: account.user.clone(), amr: &["pwd"], attempt, network };
-    let mut tx = app.db.write().await?;
-    let session = match issue_session(app, &mut tx, &who, &login.origin, now).await {
+    let issue = async || {
+        let mut tx = app.db.write().await?;
+        let session = issue_session(app, &mut tx, &who, &login.origin, now).await?;
+        if let Some((old, new)) = &newer_hash {
+            users::upgrade_hash(&mut tx, &account.user, old, new).await?;
+        }
+        tx.commit().await?;
+        Ok(session)
+    };
+    let chosen = |error: &IssueSessionError| matches!(error, IssueSessionError::Store(error) if error.is_retryable());
+    let session = match again_if_chosen(issue, chosen).await {
         Ok(session) => session,
         Err(error) => {
-            drop(tx);
             let why = match error {
                 IssueSessionError::Disabled => "disabled",
                 IssueSessionError::Blocked => "blocked",
@@ -158,10 +166,6 @@ pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError>
             return refuse(app, &login, Some(account), why).await;
         }
     };
-    if let Some((old, new)) = &newer_hash {
-        users::upgrade_hash(&mut tx, &account.user, old, new).await?;
-    }
-    tx.commit().await?;
     Ok(LoggedIn { session, device_cookie: device_cookie(app, &account.user, device, now) })
 }
 

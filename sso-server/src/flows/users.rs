@@ -16,7 +16,7 @@ use crate::{
     },
     hashing::Busy,
     store::{
-        StoreError, audit,
+        StoreError, again_if_chosen, audit,
         users::{self, NewUser, UserRow},
     },
 };
@@ -77,6 +77,10 @@ pub enum UsersError {
     Store(#[from] StoreError),
 }
 
+fn chosen(error: &UsersError) -> bool {
+    matches!(error, UsersError::Store(error) if error.is_retryable())
+}
+
 /// Makes an account.
 pub async fn add(app: &App, new: AddUser<'_>) -> Result<AddedUser, UsersError> {
     let username = Username::parse(new.username)?;
@@ -124,6 +128,10 @@ pub async fn named(app: &App, name: &str) -> Result<UserRow, UsersError> {
 
 /// Disables an account and ends its sessions: nobody gets in by it, and every app hears.
 pub async fn disable(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
+    again_if_chosen(async || try_disable(app, name, force).await, chosen).await
+}
+
+async fn try_disable(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
     let user = named(app, name).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
@@ -163,6 +171,10 @@ pub async fn logout(app: &App, name: &str) -> Result<Ended, UsersError> {
 
 /// Deletes an account: its sessions end, its data goes, its id is never used again.
 pub async fn delete(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
+    again_if_chosen(async || try_delete(app, name, force).await, chosen).await
+}
+
+async fn try_delete(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
     let user = named(app, name).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;

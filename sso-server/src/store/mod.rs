@@ -110,6 +110,24 @@ impl StoreError {
     }
 }
 
+/// Does `act` once more, twice at most, when PostgreSQL chose its transaction as the victim of a
+/// deadlock: nothing of it has happened. A redemption locks a session and then, at somebody's first
+/// entry, the person; who logs in or disables an account locks them the other way round.
+pub async fn again_if_chosen<T, E>(
+    act: impl AsyncFn() -> Result<T, E>,
+    chosen: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    for _ in 0..2 {
+        match act().await {
+            Err(error) if chosen(&error) => {
+                tracing::warn!("a transaction was chosen as the victim of a deadlock; once more");
+            }
+            outcome => return outcome,
+        }
+    }
+    act().await
+}
+
 /// Result of a store function.
 pub type Stored<T> = Result<T, StoreError>;
 
