@@ -178,10 +178,10 @@ async fn what_is_given_back_is_one_attempt_and_never_below_none() {
         }
         assert!(attempt(&mut tx, "account:a", policy, NOON).await.is_err());
         let spent = Attempt { counter: "account:a".to_owned(), number: 2 };
-        throttles::give_back(&mut tx, &spent, NOON).await.unwrap();
+        throttles::give_back(&mut tx, &spent).await.unwrap();
         assert_eq!(attempt(&mut tx, "account:a", policy, NOON).await, Ok(2));
         for _ in 0..5 {
-            throttles::give_back(&mut tx, &spent, NOON).await.unwrap();
+            throttles::give_back(&mut tx, &spent).await.unwrap();
         }
         assert_eq!(attempt(&mut tx, "account:a", policy, NOON).await, Ok(1), "not below none");
     })

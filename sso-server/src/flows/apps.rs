@@ -2,7 +2,10 @@
 
 use client_sdk::wire::Cause;
 
-use super::end_session::{Ended, end_app_in};
+use super::{
+    end_session::{Ended, end_app_in},
+    past_deadlocks,
+};
 use crate::{
     app::App,
     domain::{
@@ -69,6 +72,13 @@ pub enum AppsError {
     /// The database is out of reach.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+fn is_victim(error: &AppsError) -> bool {
+    match error {
+        AppsError::Store(error) => error.is_retryable(),
+        _ => false,
+    }
 }
 
 /// Registers an app; answers it and its secret, which nobody sees again.
@@ -147,6 +157,10 @@ pub async fn rotate_secret(app: &App, id: &str, overlap: Millis) -> Result<Token
 
 /// Shuts an app off: no tickets, no redemptions, no API; its sessions end.
 pub async fn disable(app: &App, id: &str) -> Result<Ended, AppsError> {
+    past_deadlocks(is_victim, async || try_disable(app, id).await).await
+}
+
+async fn try_disable(app: &App, id: &str) -> Result<Ended, AppsError> {
     let id = registered(app, id).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
@@ -178,6 +192,10 @@ pub async fn enable(app: &App, id: &str) -> Result<(), AppsError> {
 
 /// Removes an app for good.
 pub async fn delete(app: &App, id: &str) -> Result<Ended, AppsError> {
+    past_deadlocks(is_victim, async || try_delete(app, id).await).await
+}
+
+async fn try_delete(app: &App, id: &str) -> Result<Ended, AppsError> {
     let id = registered(app, id).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use client_sdk::wire::{Cause, EventKind};
 
+use super::past_deadlocks;
 use crate::{
     app::App,
     domain::{
@@ -16,7 +17,7 @@ use crate::{
         id::{AppSessionId, SessionId, UserId, fresh_text},
     },
     store::{
-        Stored, Tx,
+        StoreError, Stored, Tx,
         app_sessions::{self, EndedAppSession},
         audit,
         events::{self, NewEvent},
@@ -116,11 +117,14 @@ async fn tell_apps(
 
 /// Ends one session.
 pub async fn end_session(app: &App, id: &SessionId, why: Ending<'_>) -> Stored<Ended> {
-    let now = app.clock.now();
-    let mut tx = app.db.write().await?;
-    let ended = end_sessions(app, &mut tx, std::slice::from_ref(id), why, now).await?;
-    tx.commit().await?;
-    Ok(ended)
+    let end = async || {
+        let now = app.clock.now();
+        let mut tx = app.db.write().await?;
+        let ended = end_sessions(app, &mut tx, std::slice::from_ref(id), why, now).await?;
+        tx.commit().await?;
+        Ok(ended)
+    };
+    past_deadlocks(StoreError::is_retryable, end).await
 }
 
 /// Ends one session, if it is this person's.
@@ -130,13 +134,16 @@ pub async fn end_own_session(
     id: &SessionId,
     why: Ending<'_>,
 ) -> Stored<Ended> {
-    let now = app.clock.now();
-    let mut tx = app.db.write().await?;
-    let own = sessions::unended_of_user(&mut tx, user).await?;
-    let wanted: Vec<SessionId> = own.into_iter().filter(|own| own == id).collect();
-    let ended = end_sessions(app, &mut tx, &wanted, why, now).await?;
-    tx.commit().await?;
-    Ok(ended)
+    let end = async || {
+        let now = app.clock.now();
+        let mut tx = app.db.write().await?;
+        let own = sessions::unended_of_user(&mut tx, user).await?;
+        let wanted: Vec<SessionId> = own.into_iter().filter(|own| own == id).collect();
+        let ended = end_sessions(app, &mut tx, &wanted, why, now).await?;
+        tx.commit().await?;
+        Ok(ended)
+    };
+    past_deadlocks(StoreError::is_retryable, end).await
 }
 
 /// Ends all sessions of a person, but for `except`.
@@ -146,11 +153,14 @@ pub async fn end_all_of_user(
     except: Option<&SessionId>,
     why: Ending<'_>,
 ) -> Stored<Ended> {
-    let now = app.clock.now();
-    let mut tx = app.db.write().await?;
-    let ended = end_all_of_user_in(app, &mut tx, user, except, why, now).await?;
-    tx.commit().await?;
-    Ok(ended)
+    let end = async || {
+        let now = app.clock.now();
+        let mut tx = app.db.write().await?;
+        let ended = end_all_of_user_in(app, &mut tx, user, except, why, now).await?;
+        tx.commit().await?;
+        Ok(ended)
+    };
+    past_deadlocks(StoreError::is_retryable, end).await
 }
 
 /// The same inside a transaction of the caller's.

@@ -8,8 +8,9 @@ use tokio::{
     time::timeout,
 };
 
-use super::issue_session::{
-    Authenticated, IssueSessionError, IssuedSession, Origin, issue_session,
+use super::{
+    issue_session::{Authenticated, IssueSessionError, IssuedSession, Origin, issue_session},
+    past_deadlocks,
 };
 use crate::{
     app::App,
@@ -150,11 +151,22 @@ pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError>
         attempt,
         network,
     };
-    let mut tx = app.db.write().await?;
-    let session = match issue_session(app, &mut tx, &who, &login.origin, now).await {
+    let issue = async || {
+        let mut tx = app.db.write().await?;
+        let session = issue_session(app, &mut tx, &who, &login.origin, now).await?;
+        if let Some((old, new)) = &newer_hash {
+            users::upgrade_hash(&mut tx, &account.user, old, new).await?;
+        }
+        tx.commit().await?;
+        Ok(session)
+    };
+    let is_victim = |error: &IssueSessionError| match error {
+        IssueSessionError::Store(error) => error.is_retryable(),
+        _ => false,
+    };
+    let session = match past_deadlocks(is_victim, issue).await {
         Ok(session) => session,
         Err(error) => {
-            drop(tx);
             let why = match error {
                 IssueSessionError::Disabled => "disabled",
                 IssueSessionError::PasswordChanged => "wrong_password",
@@ -164,10 +176,6 @@ pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError>
             return refuse(app, &login, Some(account), why).await;
         }
     };
-    if let Some((old, new)) = &newer_hash {
-        users::upgrade_hash(&mut tx, &account.user, old, new).await?;
-    }
-    tx.commit().await?;
     Ok(LoggedIn { session, device_cookie: device_cookie(app, &account.user, device, now) })
 }
 
@@ -234,10 +242,9 @@ async fn count(
 
 /// The attempts were not made after all.
 async fn give_back(app: &App, attempts: &Attempts) -> Result<(), StoreError> {
-    let now = app.clock.now();
     let mut tx = app.db.write().await?;
     for attempt in [&attempts.network, &attempts.account].into_iter().flatten() {
-        throttles::give_back(&mut tx, attempt, now).await?;
+        throttles::give_back(&mut tx, attempt).await?;
     }
     tx.commit().await
 }

@@ -19,8 +19,6 @@ pub mod replace_master_key;
 pub mod signing_keys;
 pub mod users;
 
-use crate::store::StoreError;
-
 /// Most tries of a transaction that PostgreSQL picks as the victim of a deadlock.
 const TRIES: usize = 4;
 
@@ -28,13 +26,14 @@ const TRIES: usize = 4;
 /// the person; whoever disables or deletes a person, or changes their password, locks the person
 /// first, so that no log-in slips in beside. Either may be the one that PostgreSQL sends back.
 async fn past_deadlocks<T, E>(
-    store: impl Fn(&E) -> Option<&StoreError>,
+    is_victim: impl Fn(&E) -> bool,
     act: impl AsyncFn() -> Result<T, E>,
 ) -> Result<T, E> {
     let mut tries = 1;
     loop {
         match act().await {
-            Err(error) if tries < TRIES && store(&error).is_some_and(StoreError::is_retryable) => {
+            Err(error) if tries < TRIES && is_victim(&error) => {
+                tracing::warn!("a transaction was chosen as the victim of a deadlock; once more");
                 tries += 1;
             }
             outcome => return outcome,

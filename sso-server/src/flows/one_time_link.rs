@@ -116,10 +116,10 @@ pub enum UseError {
 }
 
 impl UseError {
-    const fn store(&self) -> Option<&StoreError> {
+    fn is_victim(&self) -> bool {
         match self {
-            Self::Store(error) => Some(error),
-            _ => None,
+            Self::Store(error) => error.is_retryable(),
+            _ => false,
         }
     }
 }
@@ -144,7 +144,7 @@ pub async fn use_link(
     };
     let password = Password::chosen(password, app.config.password.min_length, &[own_name])?;
     let hash = app.passwords.hash(password).await?;
-    past_deadlocks(UseError::store, async || write(app, token, new_name.as_ref(), &hash).await)
+    past_deadlocks(UseError::is_victim, async || write(app, token, new_name.as_ref(), &hash).await)
         .await
 }
 
@@ -156,7 +156,7 @@ async fn write(
 ) -> Result<(), UseError> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    if task == Task::FirstAdmin {
+    if new_name.is_some() {
         // One after the other, also with links of several starts: each use voids the others, and at
         // the same time they would wait for each other, or each find no admin yet.
         users::lock_admins(&mut tx).await?;

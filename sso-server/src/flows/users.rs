@@ -78,10 +78,10 @@ pub enum UsersError {
 }
 
 impl UsersError {
-    const fn store(&self) -> Option<&StoreError> {
+    fn is_victim(&self) -> bool {
         match self {
-            Self::Store(error) => Some(error),
-            _ => None,
+            Self::Store(error) => error.is_retryable(),
+            _ => false,
         }
     }
 }
@@ -133,7 +133,7 @@ pub async fn named(app: &App, name: &str) -> Result<UserRow, UsersError> {
 
 /// Disables an account and ends its sessions: nobody gets in by it, and every app hears.
 pub async fn disable(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
-    past_deadlocks(UsersError::store, async || disable_once(app, name, force).await).await
+    past_deadlocks(UsersError::is_victim, async || disable_once(app, name, force).await).await
 }
 
 async fn disable_once(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
@@ -179,7 +179,7 @@ pub async fn logout(app: &App, name: &str) -> Result<Ended, UsersError> {
 
 /// Deletes an account: its sessions end, its data goes, its id is never used again.
 pub async fn delete(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
-    past_deadlocks(UsersError::store, async || delete_once(app, name, force).await).await
+    past_deadlocks(UsersError::is_victim, async || delete_once(app, name, force).await).await
 }
 
 async fn delete_once(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
@@ -197,6 +197,7 @@ async fn delete_once(app: &App, name: &str, force: bool) -> Result<Ended, UsersE
     if user.admin_since.is_some() && !force && users::count_admins(&mut tx).await? == 0 {
         return Err(UsersError::LastAdmin(user.username));
     }
+    one_time_link::void(&mut tx, &user.id, now).await?;
     let why = Ending::by_operator(Cause::Deleted);
     let ended = end_all_of_user_in(app, &mut tx, &user.id, None, why, now).await?;
     let entry = Entry::new(now, Act::UserDeleted).user(&user.id).fact("by", "operator");

@@ -95,6 +95,11 @@ impl Way {
         }
     }
 
+    /// Whether it begins with a session from before.
+    fn has_session(self) -> bool {
+        !matches!(self, Self::PasswordLogin | Self::PasswordLoginIntoApp | Self::SetUpLink)
+    }
+
     /// Whether the last step goes by the program interface, where no cookie is.
     pub fn is_api(self) -> bool {
         matches!(self, Self::Redemption | Self::RepeatedRedemption | Self::AppSessionStatus)
@@ -197,9 +202,7 @@ impl Walk {
         } else {
             passport.add_user(name).await;
         }
-        let has_session =
-            !matches!(way, Way::PasswordLogin | Way::PasswordLoginIntoApp | Way::SetUpLink);
-        if has_session {
+        if way.has_session() {
             browser.sign_in(name).await;
         }
         match way {
@@ -218,6 +221,11 @@ impl Walk {
         }
         let (name, app) = (name.to_owned(), app.clone());
         Self { way, name, app, browser, new_secret: None, hand }
+    }
+
+    /// Whether the browser is signed in from before.
+    pub fn has_session(&self) -> bool {
+        self.way.has_session()
     }
 
     /// Goes on at another node of the same Passport.
