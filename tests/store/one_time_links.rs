@@ -67,19 +67,16 @@ async fn of_many_first_admins_there_is_one() {
             let token = Token::parse(url.split_once("token=").unwrap().1).unwrap();
             going.push((number, token));
         }
-        let going: Vec<_> = going
-            .into_iter()
-            .map(|(number, token)| {
-                let app = if number % 2 == 0 { passport.app.clone() } else { node.app.clone() };
-                tokio::spawn(async move {
-                    let name = format!("admin{number}");
-                    one_time_link::use_link(&app, &token, Some(&name), PASSWORD).await
-                })
-            })
-            .collect();
+        let going = going.into_iter().map(|(number, token)| {
+            let app = if number % 2 == 0 { passport.app.clone() } else { node.app.clone() };
+            async move {
+                let name = format!("admin{number}");
+                one_time_link::use_link(&app, &token, Some(&name), PASSWORD).await
+            }
+        });
         let mut made = 0;
-        for outcome in going {
-            match outcome.await.unwrap() {
+        for outcome in futures_util::future::join_all(going).await {
+            match outcome {
                 Ok(()) => made += 1,
                 Err(UseError::Void) => {}
                 Err(error) => panic!("{error}"),
