@@ -157,7 +157,7 @@ pub async fn rotate_secret(app: &App, id: &str, overlap: Millis) -> Result<Token
 
 /// Shuts an app off: no tickets, no redemptions, no API; its sessions end.
 pub async fn disable(app: &App, id: &str) -> Result<Ended, AppsError> {
-    past_deadlocks(is_victim, async || try_disable(app, id).await).await
+    past_deadlocks(is_victim, || try_disable(app, id)).await
 }
 
 async fn try_disable(app: &App, id: &str) -> Result<Ended, AppsError> {
@@ -192,7 +192,7 @@ pub async fn enable(app: &App, id: &str) -> Result<(), AppsError> {
 
 /// Removes an app for good.
 pub async fn delete(app: &App, id: &str) -> Result<Ended, AppsError> {
-    past_deadlocks(is_victim, async || try_delete(app, id).await).await
+    past_deadlocks(is_victim, || try_delete(app, id)).await
 }
 
 async fn try_delete(app: &App, id: &str) -> Result<Ended, AppsError> {

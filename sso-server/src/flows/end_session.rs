@@ -117,7 +117,7 @@ async fn tell_apps(
 
 /// Ends one session.
 pub async fn end_session(app: &App, id: &SessionId, why: Ending<'_>) -> Stored<Ended> {
-    let end = async || {
+    let end = || async {
         let now = app.clock.now();
         let mut tx = app.db.write().await?;
         let ended = end_sessions(app, &mut tx, std::slice::from_ref(id), why, now).await?;
@@ -134,7 +134,7 @@ pub async fn end_own_session(
     id: &SessionId,
     why: Ending<'_>,
 ) -> Stored<Ended> {
-    let end = async || {
+    let end = || async {
         let now = app.clock.now();
         let mut tx = app.db.write().await?;
         let own = sessions::unended_of_user(&mut tx, user).await?;
@@ -153,7 +153,7 @@ pub async fn end_all_of_user(
     except: Option<&SessionId>,
     why: Ending<'_>,
 ) -> Stored<Ended> {
-    let end = async || {
+    let end = || async {
         let now = app.clock.now();
         let mut tx = app.db.write().await?;
         let ended = end_all_of_user_in(app, &mut tx, user, except, why, now).await?;

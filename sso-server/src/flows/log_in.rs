@@ -151,7 +151,7 @@ pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError>
         attempt,
         network,
     };
-    let issue = async || {
+    let issue = || async {
         let mut tx = app.db.write().await?;
         let session = issue_session(app, &mut tx, &who, &login.origin, now).await?;
         if let Some((old, new)) = &newer_hash {

@@ -25,9 +25,9 @@ const TRIES: usize = 4;
 /// Tries again after a deadlock. The first redemption of a person at an app locks the session before
 /// the person; whoever disables or deletes a person, or changes their password, locks the person
 /// first, so that no log-in slips in beside. Either may be the one that PostgreSQL sends back.
-async fn past_deadlocks<T, E>(
+async fn past_deadlocks<T, E, F: Future<Output = Result<T, E>>>(
     is_victim: impl Fn(&E) -> bool,
-    act: impl AsyncFn() -> Result<T, E>,
+    act: impl Fn() -> F,
 ) -> Result<T, E> {
     let mut tries = 1;
     loop {

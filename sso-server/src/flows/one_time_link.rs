@@ -144,8 +144,7 @@ pub async fn use_link(
     };
     let password = Password::chosen(password, app.config.password.min_length, &[own_name])?;
     let hash = app.passwords.hash(password).await?;
-    past_deadlocks(UseError::is_victim, async || write(app, token, new_name.as_ref(), &hash).await)
-        .await
+    past_deadlocks(UseError::is_victim, || write(app, token, new_name.as_ref(), &hash)).await
 }
 
 async fn write(

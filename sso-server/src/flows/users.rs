@@ -133,7 +133,7 @@ pub async fn named(app: &App, name: &str) -> Result<UserRow, UsersError> {
 
 /// Disables an account and ends its sessions: nobody gets in by it, and every app hears.
 pub async fn disable(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
-    past_deadlocks(UsersError::is_victim, async || disable_once(app, name, force).await).await
+    past_deadlocks(UsersError::is_victim, || disable_once(app, name, force)).await
 }
 
 async fn disable_once(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
@@ -179,7 +179,7 @@ pub async fn logout(app: &App, name: &str) -> Result<Ended, UsersError> {
 
 /// Deletes an account: its sessions end, its data goes, its id is never used again.
 pub async fn delete(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
-    past_deadlocks(UsersError::is_victim, async || delete_once(app, name, force).await).await
+    past_deadlocks(UsersError::is_victim, || delete_once(app, name, force)).await
 }
 
 async fn delete_once(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
