@@ -1,3 +1,4 @@
 //! Stories from end to end, each on a Passport of its own.
 
+mod password_links;
 mod spine;

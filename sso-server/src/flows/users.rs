@@ -16,7 +16,7 @@ use crate::{
     },
     hashing::Busy,
     store::{
-        StoreError, audit,
+        StoreError, audit, one_time_links,
         users::{self, NewUser, UserRow},
     },
 };
@@ -161,12 +161,14 @@ pub async fn logout(app: &App, name: &str) -> Result<Ended, UsersError> {
     Ok(end_all_of_user(app, &user.id, None, Ending::by_operator(Cause::Admin)).await?)
 }
 
-/// Deletes an account: its sessions end, its data goes, its id is never used again.
+/// Deletes an account: its sessions end, its links are void, its data goes, its id is never used
+/// again.
 pub async fn delete(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
     let user = named(app, name).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    // First, so that its row is locked against log-ins.
+    one_time_links::void_of_user(&mut tx, &user.id, now).await?;
+    // Before the sessions, so that its row is locked against log-ins.
     users::erase(&mut tx, &user.id, now).await?;
     if user.admin_since.is_some() && !force && users::count_admins(&mut tx).await? == 0 {
         return Err(UsersError::LastAdmin(user.username));

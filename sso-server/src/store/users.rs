@@ -106,15 +106,17 @@ pub async fn upgrade_hash(conn: &mut Conn, user: &UserId, old: &str, new: &str) 
     Ok(())
 }
 
-/// Sets a password.
+/// Sets the password of an enabled account; `false` when it is disabled or gone.
 pub async fn set_password(conn: &mut Conn, user: &UserId, hash: &str, now: Millis) -> Stored<bool> {
-    let done =
-        sqlx::query("UPDATE users SET password_hash = $1, password_changed_at = $2 WHERE id = $3")
-            .bind(hash)
-            .bind(now)
-            .bind(user.as_str())
-            .execute(conn)
-            .await?;
+    let done = sqlx::query(
+        "UPDATE users SET password_hash = $1, password_changed_at = $2
+         WHERE id = $3 AND disabled_at IS NULL",
+    )
+    .bind(hash)
+    .bind(now)
+    .bind(user.as_str())
+    .execute(conn)
+    .await?;
     Ok(done.rows_affected() == 1)
 }
 
