@@ -1,4 +1,5 @@
 //! Stories from end to end, each on a Passport of its own.
 
 mod password_links;
+mod signs_of_life;
 mod spine;

@@ -246,7 +246,8 @@ async fn try_together(app: &App, items: &[Item]) -> Stored<Vec<Outcome>> {
         .filter(|(_, standing)| standing.is_ok())
         .map(|(item, _)| item.claims.sid.as_str().into())
         .collect();
-    let entrants = redemptions::lock_entrants(&mut tx, &sessions, now).await?;
+    let limits = app.config.session_limits();
+    let entrants = redemptions::lock_entrants(&mut tx, &sessions, &limits, now).await?;
 
     let mut outcomes = Vec::with_capacity(items.len());
     let mut admissions = Vec::new();
@@ -397,7 +398,8 @@ async fn repeat_or_refuse(app: &App, item: &Item, now: Millis) -> Result<Redeeme
         drop(tx);
         return refuse_reuse(app, item, (!repeat).then_some(&opened), now).await;
     };
-    let entrants = redemptions::lock_entrants(&mut tx, &[row.session], now).await?;
+    let limits = app.config.session_limits();
+    let entrants = redemptions::lock_entrants(&mut tx, &[row.session], &limits, now).await?;
     tx.commit().await?;
     match entrants.values().next() {
         Some(entrant) if entrant.disabled_at.is_none() => {

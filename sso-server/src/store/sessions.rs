@@ -131,7 +131,9 @@ pub async fn find_live(db: &Arc<Db>, digest: &Digest, now: Millis) -> Stored<Fou
     let session = match &db.kind {
         Kind::Sqlite { watch, cache, .. } => {
             let clean = watch.refresh(cache);
-            match cache.get(digest.as_str()).filter(|_| clean) {
+            // That its time is up is the row's to say: a redemption may have slid its idle limit.
+            let at_hand = cache.get(digest.as_str());
+            match at_hand.filter(|session| clean && session.over(now).is_none()) {
                 Some(session) => Some(session),
                 None => {
                     let moment = cache.moment();
