@@ -1,5 +1,6 @@
 //! Stories from end to end, each on a Passport of its own.
 
+mod app_instances;
 mod password_links;
 mod signs_of_life;
 mod spine;

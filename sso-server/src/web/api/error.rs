@@ -48,8 +48,8 @@ impl ApiError {
     }
 
     /// Come back later.
-    pub fn too_many(retry_after: i64) -> Self {
-        let error = Self::new(ErrorCode::TooManyRequests, "Wait as long as Retry-After says.");
+    pub fn too_many(retry_after: i64, detail: &'static str) -> Self {
+        let error = Self::new(ErrorCode::TooManyRequests, detail);
         Self { retry_after: Some(retry_after), ..error }
     }
 
