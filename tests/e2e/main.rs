@@ -1,6 +1,7 @@
 //! Stories from end to end, each on a Passport of its own.
 
 mod app_instances;
+mod live_sessions;
 mod password_links;
 mod signs_of_life;
 mod spine;
