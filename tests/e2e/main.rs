@@ -2,6 +2,7 @@
 
 mod app_instances;
 mod live_sessions;
+mod methods;
 mod password_links;
 mod signs_of_life;
 mod spine;

@@ -6,12 +6,13 @@ use actix_web::{
     HttpResponse, ResponseError,
     http::{
         StatusCode,
-        header::{RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
 use client_sdk::wire::{ErrorCode, Problem};
 
-use crate::{store::StoreError, web::input::BadInput};
+use super::super::{RETRY_AFTER_SECONDS, input::BadInput};
+use crate::store::StoreError;
 
 /// A refused call: a code to decide by, a sentence that says what to do, and a cause for our log.
 #[derive(Debug)]
@@ -20,13 +21,14 @@ pub struct ApiError {
     status: Option<StatusCode>,
     detail: &'static str,
     retry_after: Option<i64>,
+    allow: Option<&'static str>,
     cause: Option<String>,
 }
 
 impl ApiError {
     /// A refusal by code.
     pub const fn new(code: ErrorCode, detail: &'static str) -> Self {
-        Self { code, status: None, detail, retry_after: None, cause: None }
+        Self { code, status: None, detail, retry_after: None, allow: None, cause: None }
     }
 
     /// The app's id and secret do not go together.
@@ -59,7 +61,7 @@ impl ApiError {
             ErrorCode::Unavailable,
             "Passport cannot answer at the moment. Try again; take it for neither yes nor no.",
         );
-        Self { retry_after: Some(1), cause: Some(cause.to_string()), ..error }
+        Self { retry_after: Some(RETRY_AFTER_SECONDS), cause: Some(cause.to_string()), ..error }
     }
 }
 
@@ -80,6 +82,9 @@ impl ResponseError for ApiError {
         let mut response = HttpResponse::build(status);
         if let Some(seconds) = self.retry_after {
             response.insert_header((RETRY_AFTER, seconds));
+        }
+        if let Some(methods) = self.allow {
+            response.insert_header((ALLOW, methods));
         }
         if status == StatusCode::UNAUTHORIZED {
             response
@@ -124,8 +129,7 @@ impl From<BadInput> for ApiError {
             BadInput::TooLarge => "The body is too large.",
             BadInput::TooSlow => "The body came too slowly.",
         };
-        let status = StatusCode::from_u16(error.status()).ok();
-        Self { status, ..Self::invalid_request(detail) }
+        Self { status: Some(error.status()), ..Self::invalid_request(detail) }
     }
 }
 
@@ -135,7 +139,8 @@ pub async fn not_found() -> Result<HttpResponse, ApiError> {
 }
 
 /// A route, but not by this method.
-pub async fn wrong_method() -> Result<HttpResponse, ApiError> {
-    let error = ApiError::invalid_request("This call goes by another method.");
-    Err(ApiError { status: Some(StatusCode::METHOD_NOT_ALLOWED), ..error })
+pub async fn wrong_method(allow: &'static str) -> Result<HttpResponse, ApiError> {
+    let error = ApiError::invalid_request("This call goes by another method, see Allow.");
+    let status = Some(StatusCode::METHOD_NOT_ALLOWED);
+    Err(ApiError { status, allow: Some(allow), ..error })
 }

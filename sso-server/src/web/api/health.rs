@@ -1,9 +1,9 @@
 //! `/healthz` and `/readyz`, for whoever restarts and routes.
 
-use actix_web::{HttpResponse, web::Data};
+use actix_web::{HttpResponse, http::header::RETRY_AFTER, web::Data};
 use serde_json::json;
 
-use super::super::Web;
+use super::super::{RETRY_AFTER_SECONDS, Web};
 
 /// The process answers. Says nothing of the database: restarting would not mend it.
 pub async fn alive() -> HttpResponse {
@@ -19,6 +19,8 @@ pub async fn ready(web: Data<Web>) -> HttpResponse {
     if database && keys {
         HttpResponse::Ok().json(body)
     } else {
-        HttpResponse::ServiceUnavailable().insert_header(("Retry-After", "2")).json(body)
+        HttpResponse::ServiceUnavailable()
+            .insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS))
+            .json(body)
     }
 }

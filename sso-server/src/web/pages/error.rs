@@ -13,14 +13,17 @@ use actix_web::{
     error::InternalError,
     http::{
         StatusCode,
-        header::{RETRY_AFTER, SET_COOKIE},
+        header::{ALLOW, RETRY_AFTER, SET_COOKIE},
     },
     middleware::Next,
     web::Data,
 };
 use serde::Serialize;
 
-use super::{super::Web, Page};
+use super::{
+    super::{RETRY_AFTER_SECONDS, Web},
+    Page,
+};
 use crate::{
     store::StoreError,
     web::{
@@ -35,8 +38,8 @@ use crate::{
 pub enum PageError {
     /// There is nothing here.
     NotFound,
-    /// Another method is meant.
-    WrongMethod,
+    /// Another method is meant: one of these.
+    WrongMethod(&'static str),
     /// The address or form is malformed.
     BadInput(BadInput),
     /// No registered, enabled app has this id.
@@ -62,13 +65,8 @@ impl PageError {
     const fn kind(&self) -> (&'static str, StatusCode) {
         match self {
             Self::NotFound => ("not-found", StatusCode::NOT_FOUND),
-            Self::WrongMethod => ("wrong-method", StatusCode::METHOD_NOT_ALLOWED),
-            Self::BadInput(BadInput::TooLarge) => ("bad-input", StatusCode::PAYLOAD_TOO_LARGE),
-            Self::BadInput(BadInput::TooSlow) => ("bad-input", StatusCode::REQUEST_TIMEOUT),
-            Self::BadInput(BadInput::ContentType) => {
-                ("bad-input", StatusCode::UNSUPPORTED_MEDIA_TYPE)
-            }
-            Self::BadInput(BadInput::Malformed) => ("bad-input", StatusCode::BAD_REQUEST),
+            Self::WrongMethod(_) => ("wrong-method", StatusCode::METHOD_NOT_ALLOWED),
+            Self::BadInput(error) => ("bad-input", error.status()),
             Self::UnknownApp => ("unknown-app", StatusCode::BAD_REQUEST),
             Self::UnknownReturnUrl => ("unknown-return-url", StatusCode::BAD_REQUEST),
             Self::BadLoginRequest(_) => ("bad-login-request", StatusCode::BAD_REQUEST),
@@ -198,7 +196,10 @@ fn error_response(
     let Ok(mut page) = draw(&content) else { return HttpResponse::build(status).finish() };
     page.response().status(status);
     if status == StatusCode::SERVICE_UNAVAILABLE {
-        page.response().insert_header((RETRY_AFTER, "2"));
+        page.response().insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
+    }
+    if let PageError::WrongMethod(methods) = error {
+        page.response().insert_header((ALLOW, *methods));
     }
     page.finish()
 }
@@ -209,6 +210,6 @@ pub async fn not_found() -> Result<HttpResponse, PageError> {
 }
 
 /// A route, but not by this method.
-pub async fn wrong_method() -> Result<HttpResponse, PageError> {
-    Err(PageError::WrongMethod)
+pub async fn wrong_method(allow: &'static str) -> Result<HttpResponse, PageError> {
+    Err(PageError::WrongMethod(allow))
 }
