@@ -368,7 +368,7 @@ impl fmt::Display for Problem {
 pub fn load(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (String, String)>,
-    flags: &[(&str, String)],
+    flags: &[(String, String)],
 ) -> Result<Config, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut builder = config::Config::builder();
@@ -388,17 +388,20 @@ pub fn load(
         .into_iter()
         .filter(|(name, _)| name.strip_prefix(PREFIX).is_some_and(|rest| rest.contains("__")))
         .collect();
-    builder = builder.add_source(
-        config::Environment::with_prefix("SSO")
-            .prefix_separator("_")
-            .separator("__")
-            .list_separator(",")
-            .with_list_parse_key("server.trusted_proxies")
-            .try_parsing(true)
-            .source(Some(ours.iter().cloned().collect())),
-    );
+    let mut variables = config::Environment::with_prefix("SSO")
+        .prefix_separator("_")
+        .separator("__")
+        .list_separator(",")
+        .try_parsing(true)
+        .source(Some(ours.iter().cloned().collect()));
+    let lists = list_keys();
+    for key in &lists {
+        variables = variables.with_list_parse_key(key);
+    }
+    builder = builder.add_source(variables);
     for (key, value) in flags {
-        match builder.clone().set_override(key, value.as_str()) {
+        let value = if lists.contains(key) { split(value) } else { value.as_str().into() };
+        match builder.clone().set_override(key, value) {
             Ok(with) => builder = with,
             Err(error) => problems.push(Problem(format!("{key}: {error}"))),
         }
@@ -421,6 +424,23 @@ pub fn load(
             Err(problems)
         }
     }
+}
+
+/// Reads a flag's `KEY=VALUE`. That the key exists is a matter of usage, and of what the value may be
+/// one of configuration.
+pub fn flag(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("KEY=VALUE is needed")?;
+    let known = known_keys();
+    if !known.iter().any(|other| other == key) {
+        return Err(unknown(key, key, &known));
+    }
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// A list in one text, as flags and variables have it.
+fn split(text: &str) -> config::Value {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(str::to_owned).collect::<Vec<_>>().into()
 }
 
 /// Looks at each setting by itself, so that one mistake does not hide another.
@@ -480,23 +500,36 @@ fn unknown(place: &str, key: &str, known: &[String]) -> String {
 }
 
 fn known_keys() -> Vec<String> {
-    fn walk(prefix: &str, value: &serde_json::Value, keys: &mut Vec<String>) {
+    defaults().into_keys().collect()
+}
+
+fn list_keys() -> Vec<String> {
+    defaults().into_iter().filter(|(_, value)| value.is_array()).map(|(key, _)| key).collect()
+}
+
+/// Every key with its default.
+fn defaults() -> BTreeMap<String, serde_json::Value> {
+    fn walk(
+        prefix: &str,
+        value: serde_json::Value,
+        keys: &mut BTreeMap<String, serde_json::Value>,
+    ) {
         match value {
             serde_json::Value::Object(fields) => {
                 for (name, field) in fields {
-                    let key =
-                        if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                    let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
                     walk(&key, field, keys);
                 }
             }
-            _ => keys.push(prefix.to_owned()),
+            value => {
+                keys.insert(prefix.to_owned(), value);
+            }
         }
     }
-    let mut keys = Vec::new();
+    let mut keys = BTreeMap::new();
     if let Ok(defaults) = serde_json::to_value(Config::default()) {
-        walk("", &defaults, &mut keys);
+        walk("", defaults, &mut keys);
     }
-    keys.sort();
     keys
 }
 
@@ -646,6 +679,7 @@ impl Config {
 }
 
 fn parse_network(text: &str) -> Option<IpNet> {
+    let text = text.trim();
     text.parse().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
 }
 
@@ -723,10 +757,41 @@ mod tests {
         assert_eq!(config.session.idle, Period::seconds(2 * 86_400));
         assert_eq!(config.session.lifetime, Period::seconds(10 * 86_400));
         assert_eq!(config.password.queue, 9);
-        let flags = [("server.listen", "127.0.0.1:3".to_owned())];
+        let flags = [flag("server.listen=127.0.0.1:3").unwrap()];
         let config =
             load(None, [("SSO_SERVER__LISTEN".into(), "127.0.0.1:2".into())], &flags).unwrap();
         assert_eq!(config.server.listen, "127.0.0.1:3");
+    }
+
+    #[test]
+    fn lists_in_one_text() {
+        let proxies = |text: &str| {
+            let flags = [flag(&format!("server.trusted_proxies={text}")).unwrap()];
+            let by_flag = load(None, [], &flags).unwrap().server.trusted_proxies;
+            by_flag.join("|")
+        };
+        assert_eq!(proxies("10.0.0.0/8,::1"), "10.0.0.0/8|::1");
+        assert_eq!(proxies(" 10.0.0.1 , "), "10.0.0.1");
+        assert_eq!(proxies(""), "");
+        for (text, count) in [("10.0.0.0/8, ::1", 2), ("10.0.0.0/8", 1)] {
+            let variable = ("SSO_SERVER__TRUSTED_PROXIES".to_owned(), text.to_owned());
+            let config = load(None, [variable], &[]).unwrap();
+            assert_eq!(config.trusted_proxies().len(), count, "{text}");
+        }
+    }
+
+    #[test]
+    fn flags_name_known_keys() {
+        assert!(flag("log.level=info,x=debug").is_ok(), "only the first = divides");
+        for (bad, why) in [
+            ("server.listen", "KEY=VALUE"),
+            ("server.lissten=x", "[server] has"),
+            ("server=x", "[server] has"),
+            ("colour=1", "the sections are"),
+        ] {
+            let error = flag(bad).unwrap_err();
+            assert!(error.contains(why), "{bad}: {error}");
+        }
     }
 
     #[test]

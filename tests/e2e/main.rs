@@ -3,6 +3,7 @@
 mod app_instances;
 mod live_sessions;
 mod methods;
+mod operators;
 mod password_links;
 mod signs_of_life;
 mod spine;

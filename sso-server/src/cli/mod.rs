@@ -28,8 +28,8 @@ struct Arguments {
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Override a setting, as in --set server.listen=127.0.0.1:0
-    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
-    settings: Vec<String>,
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = config::flag)]
+    settings: Vec<(String, String)>,
     #[command(subcommand)]
     command: Command,
 }
@@ -131,14 +131,7 @@ const DEFAULT_FILE: &str = "passport.toml";
 fn configuration(arguments: &Arguments) -> Result<Config, Vec<Problem>> {
     let beside = PathBuf::from(DEFAULT_FILE);
     let file = arguments.config.clone().or_else(|| beside.exists().then_some(beside));
-    let mut flags = Vec::new();
-    for setting in &arguments.settings {
-        match setting.split_once('=') {
-            Some((key, value)) => flags.push((key, value.to_owned())),
-            None => return Err(vec![Problem(format!("--set {setting}: KEY=VALUE is needed"))]),
-        }
-    }
-    config::load(file.as_deref(), std::env::vars(), &flags)
+    config::load(file.as_deref(), std::env::vars(), &arguments.settings)
 }
 
 fn listed(problems: &[Problem]) -> String {
