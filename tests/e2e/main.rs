@@ -1,6 +1,7 @@
 //! Stories from end to end, each on a Passport of its own.
 
 mod app_instances;
+mod app_registration;
 mod live_sessions;
 mod methods;
 mod operators;
