@@ -31,6 +31,10 @@ pub enum Act {
     UserEnabled,
     /// An account was deleted.
     UserDeleted,
+    /// An account was made an administrator, or is none any more.
+    UserAdmin,
+    /// A link to choose a password was made.
+    LinkMade,
     /// A password was set.
     PasswordSet,
     /// An app was registered.
@@ -58,6 +62,8 @@ impl Act {
             Self::UserDisabled => "user.disabled",
             Self::UserEnabled => "user.enabled",
             Self::UserDeleted => "user.deleted",
+            Self::UserAdmin => "user.admin",
+            Self::LinkMade => "link.made",
             Self::PasswordSet => "password.set",
             Self::AppAdded => "app.added",
             Self::AppChanged => "app.changed",

@@ -66,6 +66,9 @@ pub enum UsersError {
     /// It is so already.
     #[error("{0} is already {1}")]
     Already(String, &'static str),
+    /// Nothing can be done for it as long as it is so.
+    #[error("{0} is disabled: enable it first")]
+    Disabled(String),
     /// Nobody could administer Passport any more.
     #[error("{0} is the last admin: add another one first, or say --force")]
     LastAdmin(String),
@@ -120,6 +123,45 @@ pub async fn named(app: &App, name: &str) -> Result<UserRow, UsersError> {
     let unknown = || UsersError::Unknown(name.to_owned());
     let username = Username::parse(name).map_err(|_| unknown())?;
     users::find_by_name(&mut *app.db.read().await?, &username).await?.ok_or_else(unknown)
+}
+
+/// Makes a new link to choose a password; the person's earlier ones are void. The password that they
+/// have holds until the link is used.
+pub async fn link(app: &App, name: &str) -> Result<String, UsersError> {
+    let user = enabled(app, name).await?;
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let url = one_time_link::choose_password(app, &mut tx, &user.id, now).await?;
+    let entry = Entry::new(now, Act::LinkMade).user(&user.id).fact("by", "operator");
+    audit::append(&mut tx, &[entry], &app.random).await?;
+    tx.commit().await?;
+    Ok(url)
+}
+
+/// Makes an account an administrator, or takes that back; the last one keeps it unless forced.
+pub async fn set_admin(app: &App, name: &str, admin: bool, force: bool) -> Result<(), UsersError> {
+    let user = if admin { enabled(app, name).await? } else { named(app, name).await? };
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    if !users::set_admin(&mut tx, &user.id, admin.then_some(now)).await? {
+        let so = if admin { "an administrator" } else { "no administrator" };
+        return Err(UsersError::Already(user.username, so));
+    }
+    if !admin && !force && users::count_admins(&mut tx).await? == 0 {
+        return Err(UsersError::LastAdmin(user.username));
+    }
+    let entry = Entry::new(now, Act::UserAdmin).user(&user.id).fact("admin", admin);
+    audit::append(&mut tx, &[entry.fact("by", "operator")], &app.random).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn enabled(app: &App, name: &str) -> Result<UserRow, UsersError> {
+    let user = named(app, name).await?;
+    match user.disabled_at {
+        None => Ok(user),
+        Some(_) => Err(UsersError::Disabled(user.username)),
+    }
 }
 
 /// Disables an account and ends its sessions: nobody gets in by it, and every app hears.

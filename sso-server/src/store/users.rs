@@ -131,6 +131,19 @@ pub async fn set_disabled(tx: &mut Tx, user: &UserId, disabled_at: Option<Millis
     Ok(done.rows_affected() == 1)
 }
 
+/// Makes an account an administrator since then, or none; `false` when nothing changes.
+pub async fn set_admin(conn: &mut Conn, user: &UserId, since: Option<Millis>) -> Stored<bool> {
+    let sql = match since {
+        Some(_) => {
+            "UPDATE users SET admin_since = $1
+             WHERE id = $2 AND admin_since IS NULL AND disabled_at IS NULL"
+        }
+        None => "UPDATE users SET admin_since = $1 WHERE id = $2 AND admin_since IS NOT NULL",
+    };
+    let done = sqlx::query(sql).bind(since).bind(user.as_str()).execute(conn).await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Makes a person unrecognisable and keeps the row, so that the id is never used again and the logs
 /// that name it stay true. The `:` cannot occur in anybody's name.
 pub async fn erase(tx: &mut Tx, user: &UserId, now: Millis) -> Stored<bool> {
