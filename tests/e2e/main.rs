@@ -5,6 +5,7 @@ mod app_registration;
 mod live_sessions;
 mod methods;
 mod operators;
+mod page_languages;
 mod password_links;
 mod signs_of_life;
 mod spine;
