@@ -9,6 +9,41 @@ async fn opens(mut browser: Browser, url: &str) -> u16 {
     browser.get("/setup").await.status.as_u16()
 }
 
+#[actix_web::test]
+async fn in_the_wrong_folder_nothing_is_made() {
+    let home = Home::new(Database::Sqlite).await;
+    let path = |name: &str| home.folder.path().join(name);
+    let checked = home.run(&["check"]);
+    let said = String::from_utf8_lossy(&checked.stdout);
+    assert_eq!(checked.status.code(), Some(0));
+    let database = path("passport.db").display().to_string();
+    for part in ["no passport.toml here", "passport.key (not there yet)", &*database] {
+        assert!(said.contains(part), "{said}");
+    }
+    for command in [
+        &["user", "list"][..],
+        &["user", "link", "ann"],
+        &["user", "delete", "ann"],
+        &["app", "list"],
+        &["app", "set", "aw", "--jsonp"],
+        &["session", "list"],
+        &["key", "list"],
+    ] {
+        let refused = home.run(command);
+        let error = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{command:?}: {error}");
+        assert!(error.contains(&database) && error.contains("--config"), "{command:?}: {error}");
+    }
+    assert_eq!(std::fs::read_dir(home.folder.path()).unwrap().count(), 0);
+
+    home.json(&["user", "add", "ann", "--json"]);
+    assert_eq!(home.json(&["user", "list", "--json"]).as_array().unwrap().len(), 1);
+    std::fs::rename(path("passport.key"), path("elsewhere.key")).unwrap();
+    let refused = home.run(&["user", "list"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("no master key at"));
+    assert!(!path("passport.key").exists());
+}
+
 // SECURITY-CASES P-08: what the page of a void link advises can be had.
 #[actix_web::test]
 async fn a_new_link_voids_the_ones_before() {

@@ -8,7 +8,12 @@ mod serve;
 mod sessions;
 mod users;
 
-use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
@@ -18,6 +23,7 @@ use crate::{
     clock::Clock,
     config::{self, Config, LogFormat, Problem},
     random::Random,
+    store,
 };
 
 /// Passport: the central sign-in server for a family of sites.
@@ -79,11 +85,32 @@ pub async fn run() -> ExitCode {
     }
 }
 
+impl Command {
+    /// Whether this makes sense where there is nothing yet. All others look at what is there: in the
+    /// wrong folder they would make an empty database and answer out of it.
+    const fn may_come_first(&self) -> bool {
+        match self {
+            Self::Serve | Self::Check | Self::Migrate => true,
+            Self::User(command) => matches!(command, users::Command::Add { .. }),
+            Self::App(command) => matches!(command, apps::Command::Add { .. }),
+            Self::Session(_) | Self::Key(_) => false,
+        }
+    }
+}
+
 async fn execute(arguments: Arguments) -> Result<(), Refused> {
-    let config = configuration(&arguments).map_err(|problems| Refused(listed(&problems)))?;
+    let file = configuration_file(&arguments);
+    let config = config::load(file.as_deref(), std::env::vars(), &arguments.settings)
+        .map_err(|problems| Refused(listed(&problems)))?;
+    if !arguments.command.may_come_first() {
+        is_installed(&config)?;
+    }
     match arguments.command {
         Command::Check => {
-            output::say("The configuration is good.");
+            output::say(&format!(
+                "The configuration is good.\n{}",
+                places(file.as_deref(), &config)
+            ));
             Ok(())
         }
         Command::Serve => {
@@ -128,10 +155,45 @@ async fn with_app(
 /// The file next to us counts when no other is named.
 const DEFAULT_FILE: &str = "passport.toml";
 
-fn configuration(arguments: &Arguments) -> Result<Config, Vec<Problem>> {
+fn configuration_file(arguments: &Arguments) -> Option<PathBuf> {
     let beside = PathBuf::from(DEFAULT_FILE);
-    let file = arguments.config.clone().or_else(|| beside.exists().then_some(beside));
-    config::load(file.as_deref(), std::env::vars(), &arguments.settings)
+    arguments.config.clone().or_else(|| beside.exists().then_some(beside))
+}
+
+/// The files of an installation must be there. Whether PostgreSQL has our tables, it says itself.
+fn is_installed(config: &Config) -> Result<(), Refused> {
+    let database = store::sqlite_path(&config.database.url);
+    let key = PathBuf::from(&config.master_key.file);
+    for (what, path) in [("database", database), ("master key", Some(key))] {
+        if let Some(path) = path.filter(|path| !path.exists()) {
+            return Err(Refused(format!(
+                "there is no {what} at {}: name the configuration of the server by --config, or run \
+                 this in its folder",
+                absolute(&path)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Where everything is, as a person who wonders about it must know.
+fn places(file: Option<&Path>, config: &Config) -> String {
+    let present = |path: &Path| {
+        let missing = if path.exists() { "" } else { " (not there yet)" };
+        format!("{}{missing}", absolute(path))
+    };
+    let url = &config.database.url;
+    let database =
+        store::sqlite_path(url).map_or_else(|| store::without_password(url), |path| present(&path));
+    format!(
+        "  file        {}\n  database    {database}\n  master key  {}",
+        file.map_or_else(|| format!("none: no --config, no {DEFAULT_FILE} here"), absolute),
+        present(Path::new(&config.master_key.file)),
+    )
+}
+
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
 fn listed(problems: &[Problem]) -> String {
