@@ -11,6 +11,7 @@ use crate::{
         installation::{self, InstallationError},
         log_in::Lanes,
         redeem_ticket::Redemptions,
+        refused_tickets::RefusedTickets,
         signing_keys::{self, KeysError},
     },
     hashing::{self, BadParameters, PasswordPool},
@@ -48,6 +49,8 @@ pub struct App {
     pub passwords: PasswordPool,
     /// Redemptions on their way into one transaction.
     pub redemptions: Redemptions,
+    /// Tickets refused this minute, by app.
+    pub refused_tickets: RefusedTickets,
     /// Log-ins under way, by account.
     pub lanes: Lanes,
     /// Signs of life under way.
@@ -131,6 +134,7 @@ impl App {
             keyring,
             passwords,
             redemptions: Redemptions::default(),
+            refused_tickets: RefusedTickets::default(),
             lanes: Lanes::default(),
             touches: Arc::new(Semaphore::new(TOUCHES)),
         }))

@@ -15,6 +15,7 @@ pub mod issue_ticket;
 pub mod log_in;
 pub mod one_time_link;
 pub mod redeem_ticket;
+pub mod refused_tickets;
 pub mod replace_master_key;
 pub mod signing_keys;
 pub mod users;

@@ -6,7 +6,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use client_sdk::wire::{
@@ -21,7 +21,7 @@ use crate::{
     app::App,
     config::OnReuse,
     domain::{
-        MINUTE, Millis,
+        Millis,
         app::{App as Client, AppId},
         audit::{Act, Entry},
         id::{AppSessionId, SessionId, UserId},
@@ -74,15 +74,12 @@ pub enum RedeemError {
     Store(#[from] StoreError),
 }
 
-/// Redemptions on their way into one transaction, and how many of each app were refused this minute.
-pub struct Redemptions {
-    batches: Batches<Item, Outcome>,
-    refused: Mutex<HashMap<AppId, (Millis, u32)>>,
-}
+/// Redemptions on their way into one transaction.
+pub struct Redemptions(Batches<Item, Outcome>);
 
 impl Default for Redemptions {
     fn default() -> Self {
-        Self { batches: Batches::new(MOST), refused: Mutex::default() }
+        Self(Batches::new(MOST))
     }
 }
 
@@ -123,11 +120,12 @@ pub async fn redeem_ticket(
 ) -> Result<Redeemed, RedeemError> {
     let now = app.clock.now();
     let client = &redemption.client;
-    if let Some(retry_after) = too_many(app, &client.id, now) {
+    let limit = app.config.throttle.refused_tickets_per_minute;
+    if let Some(retry_after) = app.refused_tickets.too_many(&client.id, limit, now) {
         return Err(RedeemError::TooMany { retry_after });
     }
     let Some(claims) = genuine(app, &redemption.request.ticket, now).await? else {
-        count_refusal(app, &client.id, now);
+        app.refused_tickets.count(&client.id, now);
         let entry = refusal_entry(now, client, &redemption.address, Refusal::NotGenuine);
         let mut tx = app.db.write().await?;
         audit::append(&mut tx, &[entry], &app.random).await?;
@@ -151,7 +149,7 @@ pub async fn redeem_ticket(
     let shared = app.clone();
     let outcome = app
         .redemptions
-        .batches
+        .0
         .submit(item, move |items| redeem_together(shared.clone(), items))
         .await
         .unwrap_or(Err(Denied::Failed));
@@ -160,7 +158,7 @@ pub async fn redeem_ticket(
         Err(Denied::Refused(Refusal::AlreadyUsed)) => repeat_or_refuse(app, &again, now).await,
         Err(denied) => {
             if denied != Denied::Failed {
-                count_refusal(app, &client.id, now);
+                app.refused_tickets.count(&client.id, now);
             }
             // Disabling an account has ended the session before: say which of the two it was.
             if denied == Denied::Refused(Refusal::SessionOver)
@@ -342,7 +340,8 @@ fn standing_at(entrant: &Entrant, client: &Client, now: Millis) -> (ActivationSt
     entrant.activations.get(client.id.as_str()).copied().unwrap_or((ActivationState::New, now))
 }
 
-/// What the app is told: only what is meant for it, whatever it asked (SECURITY-CASES T-24).
+/// What the app is told, whatever it asked (SECURITY-CASES T-24). Every registered app is granted all
+/// of these fields.
 fn answer(
     app: &App,
     entrant: &Entrant,
@@ -417,7 +416,7 @@ async fn refuse_reuse(
     opened: Option<&AppSessionId>,
     now: Millis,
 ) -> Result<Redeemed, RedeemError> {
-    count_refusal(app, &item.client.id, now);
+    app.refused_tickets.count(&item.client.id, now);
     let entry = refusal_entry(now, &item.client, &item.address, Refusal::AlreadyUsed)
         .user(&item.claims.sub.as_str().into())
         .session(&item.claims.sid.as_str().into())
@@ -441,23 +440,6 @@ fn refusal_entry(now: Millis, client: &Client, address: &str, refusal: Refusal) 
         .app(&client.id)
         .address(address)
         .fact("why", refusal.as_str())
-}
-
-fn too_many(app: &App, client: &AppId, now: Millis) -> Option<i64> {
-    let limit = app.config.throttle.refused_tickets_per_minute;
-    let refused = app.redemptions.refused.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let (minute, count) = refused.get(client).copied().unwrap_or_default();
-    let wait = (minute + MINUTE - now) / 1_000 + 1;
-    (minute == now - now.rem_euclid(MINUTE) && count >= limit).then_some(wait)
-}
-
-/// Registered apps only, so the map stays as small as the registry.
-fn count_refusal(app: &App, client: &AppId, now: Millis) {
-    let this_minute = now - now.rem_euclid(MINUTE);
-    let mut refused =
-        app.redemptions.refused.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let entry = refused.entry(client.clone()).or_default();
-    *entry = if entry.0 == this_minute { (this_minute, entry.1 + 1) } else { (this_minute, 1) };
 }
 
 async fn is_disabled(app: &App, user: &UserId) -> Stored<bool> {
