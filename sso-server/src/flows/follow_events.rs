@@ -9,7 +9,7 @@ use crate::{
     app::App,
     domain::{Millis, SECOND, app::App as Client, seconds},
     store::{
-        StoreError, Stored, app_instances,
+        StoreError, app_instances,
         events::{self, StoredEvent},
     },
 };
@@ -123,9 +123,4 @@ fn event(stored: StoredEvent) -> Event {
 /// Whether to go on: the server is not about to stop.
 pub fn goes_on(app: &App, client: &Client) -> bool {
     !app.db.waiter(&client.id).is_closed()
-}
-
-/// The present end of an app's log.
-pub async fn head(app: &App, client: &Client) -> Stored<i64> {
-    events::head(&mut *app.db.read().await?, &client.id).await
 }
