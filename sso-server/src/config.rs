@@ -107,7 +107,7 @@ impl Default for MasterKeyFile {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Session {
-    /// From log-in to the end, however busy.
+    /// From login to the end, however busy.
     pub lifetime: Period,
     /// From the last sign of life to the end.
     pub idle: Period,
@@ -194,7 +194,7 @@ pub struct Password {
     pub parallelism: u32,
     /// Hashing threads; 0 is one a core.
     pub threads: usize,
-    /// Log-ins that may wait for a thread.
+    /// Logins that may wait for a thread.
     pub queue: usize,
     /// How long one may wait.
     pub wait: Period,
@@ -734,12 +734,45 @@ mod tests {
         assert_eq!(from(Config::example(), &[]).unwrap(), Config::default());
     }
 
-    #[test]
-    fn the_readme_names_every_key() {
+    /// The rows of the README's table: key and default, a pair for each key of a row.
+    fn readme_rows() -> Vec<(String, String)> {
+        let code = |cell: &str| -> Vec<String> {
+            cell.split(',').map(|part| part.trim().trim_matches('`').to_owned()).collect()
+        };
         let readme = include_str!("../../README.md");
-        for key in known_keys() {
-            assert!(readme.contains(&format!("`{key}`")), "README.md does not name {key}");
+        let (_, table) = readme.split_once("| key | default | meaning |\n|---|---|---|\n").unwrap();
+        table
+            .lines()
+            .take_while(|line| line.starts_with('|'))
+            .flat_map(|line| {
+                let cells: Vec<&str> = line.split('|').collect();
+                let (keys, values) = (code(cells[1]), code(cells[2]));
+                assert_eq!(keys.len(), values.len(), "{line}");
+                keys.into_iter().zip(values)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_readme_names_every_key_with_its_default() {
+        let word = |value: serde_json::Value| match value {
+            serde_json::Value::String(text) => text,
+            serde_json::Value::Array(list) if list.is_empty() => "none".to_owned(),
+            other => other.to_string(),
+        };
+        // "14days" and "14d" are one length of time.
+        let same = |one: &str, other: &str| {
+            let period = |text: &str| humantime::parse_duration(text).ok();
+            one == other || (period(one).is_some() && period(one) == period(other))
+        };
+        let mut expected = defaults();
+        for (key, shown) in readme_rows() {
+            let default =
+                expected.remove(&key).unwrap_or_else(|| panic!("README.md: no key {key}"));
+            let default = word(default);
+            assert!(same(&shown, &default), "README.md: {key} is {default}, not {shown}");
         }
+        assert_eq!(expected.keys().collect::<Vec<_>>(), [""; 0], "not in README.md");
     }
 
     #[test]
