@@ -9,7 +9,7 @@ use crate::{
     config::Config,
     flows::{
         installation::{self, InstallationError},
-        log_in::Lanes,
+        log_in::LoginSlots,
         redeem_ticket::Redemptions,
         refused_tickets::RefusedTickets,
         signing_keys::{self, KeysError},
@@ -51,8 +51,8 @@ pub struct App {
     pub redemptions: Redemptions,
     /// Tickets refused this minute, by app.
     pub refused_tickets: RefusedTickets,
-    /// Log-ins under way, by account.
-    pub lanes: Lanes,
+    /// Logins under way, by account.
+    pub login_slots: LoginSlots,
     /// Signs of life under way.
     pub touches: Arc<Semaphore>,
 }
@@ -135,7 +135,7 @@ impl App {
             passwords,
             redemptions: Redemptions::default(),
             refused_tickets: RefusedTickets::default(),
-            lanes: Lanes::default(),
+            login_slots: LoginSlots::default(),
             touches: Arc::new(Semaphore::new(TOUCHES)),
         }))
     }

@@ -186,7 +186,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
                         vec![user.username, user.email.unwrap_or_default(), login, marks.join(", ")]
                     })
                     .collect();
-                output::table(&["NAME", "E-MAIL", "LAST LOG-IN", ""], &rows);
+                output::table(&["NAME", "E-MAIL", "LAST LOGIN", ""], &rows);
             }
         }
     }

@@ -13,7 +13,7 @@ pub enum Act {
     LoggedIn,
     /// Somebody proved again who they are, the session got a new cookie.
     LoggedInAgain,
-    /// A log-in was refused.
+    /// A login was refused.
     LoginRefused,
     /// A ticket let somebody into an app.
     TicketRedeemed,

@@ -24,7 +24,7 @@ pub struct Authenticated {
     pub(super) user: UserId,
     /// Factors (RFC 8176).
     pub(super) amr: &'static [&'static str],
-    /// The counted attempt that this log-in is, at the account or the known device …
+    /// The counted attempt that this login is, at the account or the known device …
     pub(super) attempt: Attempt,
     /// … and at the network, unless the device is known.
     pub(super) network: Option<Attempt>,
@@ -60,7 +60,7 @@ pub enum IssueSessionError {
     /// The account is disabled, or gone.
     #[error("the account is disabled")]
     Disabled,
-    /// Others' attempts have blocked the account since this log-in began.
+    /// Others' attempts have blocked the account since this login began.
     #[error("the account is blocked for a while")]
     Blocked,
     /// The database is out of reach.

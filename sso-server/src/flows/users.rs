@@ -210,7 +210,7 @@ pub async fn delete(app: &App, name: &str, force: bool) -> Result<Ended, UsersEr
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     one_time_links::void_of_user(&mut tx, &user.id, now).await?;
-    // Before the sessions, so that its row is locked against log-ins.
+    // Before the sessions, so that its row is locked against logins.
     users::erase(&mut tx, &user.id, now).await?;
     if user.admin_since.is_some() && !force && users::count_admins(&mut tx).await? == 0 {
         return Err(UsersError::LastAdmin(user.username));

@@ -72,7 +72,7 @@ pub async fn blocked_until(conn: &mut Conn, counter: &str) -> Stored<Option<Mill
 /// A success: wipes the account's (or device's) counter, and gives back the one attempt that the
 /// network spent on it, and no other: signing in to an own account does not buy guesses at others
 /// (SECURITY-CASES L-09). `false`, and nothing changed, when others' attempts have blocked the
-/// account since this one was counted: then this log-in comes too late (INV-03).
+/// account since this one was counted: then this login comes too late (INV-03).
 pub async fn settle(
     conn: &mut Conn,
     account: &Attempt,

@@ -81,7 +81,7 @@ pub async fn credentials(conn: &mut Conn, name: &LoginName) -> Stored<Option<Cre
     }))
 }
 
-/// Notes a log-in of an enabled account and locks its row until the transaction ends: whoever
+/// Notes a login of an enabled account and locks its row until the transaction ends: whoever
 /// disables the account waits, and then sees the session that is written here. `false` when the
 /// account is disabled or gone.
 pub async fn note_login(tx: &mut Tx, user: &UserId, now: Millis) -> Stored<bool> {
@@ -181,7 +181,7 @@ pub struct UserRow {
     pub disabled_at: Option<Millis>,
     /// Whether a password is set.
     pub has_password: bool,
-    /// Last log-in.
+    /// Last login.
     pub last_login_at: Option<Millis>,
     /// Made at.
     pub created_at: Millis,

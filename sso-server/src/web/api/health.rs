@@ -12,7 +12,7 @@ pub async fn alive() -> HttpResponse {
 
 /// Whether to send people here: the database answers and a key signs.
 pub async fn ready(web: Data<Web>) -> HttpResponse {
-    let database = web.app.db.apps_fresh().await.is_ok();
+    let database = web.app.db.ping().await.is_ok();
     let keys = web.app.keyring.signing(web.app.clock.now()).is_ok();
     let word = |good| if good { "ok" } else { "failing" };
     let body = json!({ "status": word(database && keys), "database": word(database), "signing_keys": word(keys) });

@@ -46,7 +46,7 @@ pub enum PageError {
     UnknownApp,
     /// The return URL is not registered for the app.
     UnknownReturnUrl,
-    /// A parameter of the log-in request is missing or makes no sense.
+    /// A parameter of the login request is missing or makes no sense.
     BadLoginRequest(&'static str),
     /// The form was not shown to this browser, or too long ago.
     StaleForm,
