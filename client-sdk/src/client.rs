@@ -224,7 +224,7 @@ pub(crate) fn pause(tries: u32) -> Duration {
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     if getrandom::fill(&mut bytes).is_err() {
-        // Without randomness a log-in could be guessed: there is no safe way on.
+        // Without randomness a login could be guessed: there is no safe way on.
         std::process::abort();
     }
     bytes

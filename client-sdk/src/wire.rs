@@ -40,7 +40,7 @@ pub struct Redeemed {
     pub app_session: String,
     /// The session at Passport behind it. An identifier, not a secret.
     pub session: String,
-    /// Who it is, with this app's overrides applied.
+    /// Who it is.
     pub user: User,
     /// Where this person stands at this app.
     pub activation: Activation,
@@ -67,7 +67,7 @@ impl Redeemed {
     }
 }
 
-/// A person as one app sees them. Only fields granted to the app are there.
+/// A person as an app sees them. Every registered app is granted all of these fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// Stable, never reused; the key to store.

@@ -10,7 +10,10 @@ use actix_web::{
     web,
 };
 use clap::Parser;
-use client_sdk::{Settings, actix::Passport, client::ClientError};
+use client_sdk::{
+    Settings,
+    actix::{Passport, StartError},
+};
 
 use crate::{
     pages::{self, Shared},
@@ -22,7 +25,7 @@ use crate::{
 pub enum RunError {
     /// The connection to Passport cannot be prepared.
     #[error(transparent)]
-    Client(#[from] ClientError),
+    Start(#[from] StartError),
     /// The port.
     #[error("cannot serve: {0}")]
     Io(#[from] io::Error),

@@ -9,8 +9,9 @@ use crate::{
     config::Config,
     flows::{
         installation::{self, InstallationError},
-        log_in::Lanes,
+        log_in::LoginSlots,
         redeem_ticket::Redemptions,
+        refused_tickets::RefusedTickets,
         signing_keys::{self, KeysError},
     },
     hashing::{self, BadParameters, PasswordPool},
@@ -48,8 +49,10 @@ pub struct App {
     pub passwords: PasswordPool,
     /// Redemptions on their way into one transaction.
     pub redemptions: Redemptions,
-    /// Log-ins under way, by account.
-    pub lanes: Lanes,
+    /// Tickets refused this minute, by app.
+    pub refused_tickets: RefusedTickets,
+    /// Logins under way, by account.
+    pub login_slots: LoginSlots,
     /// Signs of life under way.
     pub touches: Arc<Semaphore>,
 }
@@ -133,7 +136,8 @@ impl App {
             keyring,
             passwords,
             redemptions: Redemptions::default(),
-            lanes: Lanes::default(),
+            refused_tickets: RefusedTickets::default(),
+            login_slots: LoginSlots::default(),
             touches: Arc::new(Semaphore::new(TOUCHES)),
         }))
     }

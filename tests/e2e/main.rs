@@ -8,6 +8,8 @@
 //! - `session end --wait`, `backup`, `restore`: commands of later steps.
 //! - The program `family`: its three ports are fixed; `family.rs` runs the same parts on free ones.
 
+mod app_instances;
+mod app_registration;
 mod appearance;
 mod browsing;
 mod commands;
@@ -15,7 +17,13 @@ mod configuration;
 mod demo;
 mod docs;
 mod family;
+mod live_sessions;
+mod methods;
+mod operators;
+mod page_languages;
+mod password_links;
 mod running;
 mod scene;
 mod sdk;
+mod signs_of_life;
 mod spine;

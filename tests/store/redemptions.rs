@@ -9,6 +9,7 @@ use sso_server::{
     domain::{
         app::{App, AppId},
         id::{AppSessionId, SessionId, UserId, fresh_text},
+        session::Limits,
         token::Digest,
     },
     random::Random,
@@ -20,6 +21,9 @@ use sso_server::{
 };
 
 use crate::scene::{CROWD, Scene, crowd, how_many};
+
+/// Those of [`Scene::session`].
+const LIMITS: Limits = Limits { lifetime: DAY, idle: DAY / 2, browser_idle: DAY / 2 };
 
 fn spend(jti: &str, app: &AppId) -> Spend {
     let opens = Some(AppSessionId::fresh(NOON, &Random::system()));
@@ -133,7 +137,7 @@ async fn only_live_sessions_of_a_moment_let_in() {
                 activations::first_entry(tx, &user, &app, NOON).await.unwrap();
                 let unknown = SessionId::fresh(NOON, &Random::system());
                 let all = [&live, &over, &idle, &ended, &barred, &unknown, &live].map(Clone::clone);
-                let entrants = redemptions::lock_entrants(tx, &all, at).await.unwrap();
+                let entrants = redemptions::lock_entrants(tx, &all, &LIMITS, at).await.unwrap();
                 assert_eq!(entrants.len(), 2, "{entrants:#?}");
                 let entrant = &entrants[live.as_str()];
                 assert_eq!((&entrant.user, entrant.disabled_at), (&user, None));
@@ -141,7 +145,7 @@ async fn only_live_sessions_of_a_moment_let_in() {
                 assert_eq!(entrant.profile.app_flag, app.mask());
                 assert_eq!(entrant.activations["aw"], (ActivationState::New, NOON));
                 assert_eq!(entrants[barred.as_str()].disabled_at, Some(NOON), "and is told apart");
-                assert!(redemptions::lock_entrants(tx, &[], at).await.unwrap().is_empty());
+                assert!(redemptions::lock_entrants(tx, &[], &LIMITS, at).await.unwrap().is_empty());
             })
             .await;
     })
@@ -192,8 +196,8 @@ async fn end(db: &Arc<Db>, session: &SessionId) -> bool {
 
 async fn enter(db: &Arc<Db>, session: &SessionId, user: &UserId, app: &AppId) -> bool {
     let mut tx = db.write().await.unwrap();
-    let found =
-        redemptions::lock_entrants(&mut tx, std::slice::from_ref(session), NOON).await.unwrap();
+    let session_alone = std::slice::from_ref(session);
+    let found = redemptions::lock_entrants(&mut tx, session_alone, &LIMITS, NOON).await.unwrap();
     if found.is_empty() {
         return false;
     }

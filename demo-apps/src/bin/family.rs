@@ -164,7 +164,7 @@ async fn credentials(app: &Arc<App>, folder: &Path) -> Result<Credentials, Failu
     Ok(credentials)
 }
 
-/// Easy to type, and still nobody's guess: five groups of four letters and digits.
+/// Easy to type, and still nobody's guess: three groups of four letters and digits.
 fn password() -> String {
     let text = Token::fresh(&Random::system());
     let plain: Vec<char> = text

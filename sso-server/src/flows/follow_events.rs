@@ -9,7 +9,7 @@ use crate::{
     app::App,
     domain::{Millis, SECOND, app::App as Client, seconds},
     store::{
-        StoreError, Stored, app_instances,
+        StoreError, app_instances,
         events::{self, StoredEvent},
     },
 };
@@ -133,9 +133,4 @@ pub async fn goes_on(app: &App, client: &Client, begun: Millis) -> bool {
         client.previous_secret.as_ref().is_some_and(|(_, until)| gone.contains(until));
     let same = |now: &Client| now.disabled_at.is_none() && now.secret == client.secret;
     !older_is_gone && apps.get(&client.id).is_some_and(|now| same(now))
-}
-
-/// The present end of an app's log.
-pub async fn head(app: &App, client: &Client) -> Stored<i64> {
-    events::head(&mut *app.db.read().await?, &client.id).await
 }

@@ -26,7 +26,7 @@ pub struct Authenticated {
     pub(super) password_set_at: Millis,
     /// Factors (RFC 8176).
     pub(super) amr: &'static [&'static str],
-    /// The counted attempt that this log-in is, at the account or the known device …
+    /// The counted attempt that this login is, at the account or the known device …
     pub(super) attempt: Attempt,
     /// … and at the network, unless the device is known.
     pub(super) network: Option<Attempt>,
@@ -65,7 +65,7 @@ pub enum IssueSessionError {
     /// The password was changed since it was compared.
     #[error("the password was changed")]
     PasswordChanged,
-    /// Others' attempts have blocked the account since this log-in began.
+    /// Others' attempts have blocked the account since this login began.
     #[error("the account is blocked for a while")]
     Blocked,
     /// The database is out of reach.
@@ -114,7 +114,7 @@ pub async fn issue_session(
         } else {
             let why = Ending {
                 cause: Cause::User,
-                by: "another log-in in this browser",
+                by: "another login in this browser",
                 address: Some(&origin.address),
             };
             end_session::end_sessions(app, tx, std::slice::from_ref(&current.id), why, now).await?;

@@ -77,43 +77,43 @@ pub enum LoginError {
     Store(#[from] StoreError),
 }
 
-/// Most log-ins of one account that are under way at a time on this node. Fewer than the free
-/// attempts of an account: several devices that log in at once do not block each other.
-const LANE_WIDTH: usize = 4;
-const LANES: usize = 256;
+/// Most logins that are under way at a time on this node for the accounts that share a slot. One
+/// fewer than the attempts that an account has free by default, so that several devices that log in
+/// at once do not block each other.
+const AT_ONCE: usize = 4;
+const SLOTS: usize = 256;
 
-/// Log-ins under way, by account. A fixed number of lanes, so a flood of names costs no memory.
+/// Logins under way, by account. A fixed number of slots, so a flood of names costs no memory.
 #[derive(Debug)]
-pub struct Lanes(Vec<Semaphore>);
+pub struct LoginSlots(Vec<Semaphore>);
 
-impl Default for Lanes {
+impl Default for LoginSlots {
     fn default() -> Self {
-        Self((0..LANES).map(|_| Semaphore::new(LANE_WIDTH)).collect())
+        Self((0..SLOTS).map(|_| Semaphore::new(AT_ONCE)).collect())
     }
 }
 
-impl Lanes {
+impl LoginSlots {
     async fn enter(&self, counter: &str, app: &App) -> Result<SemaphorePermit<'_>, Busy> {
         let sum = counter
             .bytes()
             .fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-        let lane = self.0.get(sum % LANES).ok_or(Busy)?;
+        let slot = self.0.get(sum % SLOTS).ok_or(Busy)?;
         let wait = app.config.password.wait.duration();
-        timeout(wait, lane.acquire()).await.map_err(|_| Busy)?.map_err(|_| Busy)
+        timeout(wait, slot.acquire()).await.map_err(|_| Busy)?.map_err(|_| Busy)
     }
 }
 
 /// Logs somebody in.
 pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError> {
     let password = Password::typed(login.password)?;
-    let typed = login.name.get(..LoginName::MAX).unwrap_or(login.name);
-    let name = LoginName::parse(if login.name.len() > LoginName::MAX { "" } else { typed });
+    let name = LoginName::parse(if login.name.len() > LoginName::MAX { "" } else { login.name });
     let account = users::credentials(&mut *app.db.read().await?, &name).await?;
     let device =
         account.as_ref().and_then(|account| known_device(app, &account.user, login.device_cookie));
     let counter = counter(account.as_ref(), &name, device.as_deref());
 
-    let _lane = app.lanes.enter(&counter, app).await?;
+    let _slot = app.login_slots.enter(&counter, app).await?;
     let attempts = count(app, &login, &counter, device.is_some()).await?;
 
     let enabled = account.as_ref().is_some_and(|account| account.disabled_at.is_none());
@@ -191,18 +191,18 @@ fn counter(account: Option<&Credentials>, name: &LoginName, device: Option<&str>
 
 /// The device named by a cookie, if the cookie is ours and was made for this account.
 fn known_device(app: &App, user: &UserId, cookie: Option<&str>) -> Option<String> {
-    let (device, stamp) = cookie?.split_once('.')?;
-    let ours = app.secrets.is_stamp(stamp, "device", &[user.as_str(), device]);
+    let (device, mac) = cookie?.split_once('.')?;
+    let ours = app.secrets.verify_mac(mac, "device", &[user.as_str(), device]);
     ours.then(|| device.to_owned())
 }
 
 fn device_cookie(app: &App, user: &UserId, known: Option<String>, now: Millis) -> String {
     let device = known.unwrap_or_else(|| fresh_text(now, &app.random));
-    let stamp = app.secrets.stamp("device", &[user.as_str(), &device]);
-    format!("{device}.{stamp}")
+    let mac = app.secrets.mac("device", &[user.as_str(), &device]);
+    format!("{device}.{mac}")
 }
 
-/// The counted attempts of one log-in.
+/// The counted attempts of one login.
 struct Attempts {
     /// `None` when the account is blocked.
     account: Option<Attempt>,

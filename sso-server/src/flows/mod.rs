@@ -15,6 +15,7 @@ pub mod issue_ticket;
 pub mod log_in;
 pub mod one_time_link;
 pub mod redeem_ticket;
+pub mod refused_tickets;
 pub mod replace_master_key;
 pub mod signing_keys;
 pub mod users;
@@ -24,7 +25,7 @@ const TRIES: usize = 4;
 
 /// Tries again after a deadlock. The first redemption of a person at an app locks the session before
 /// the person; whoever disables or deletes a person, or changes their password, locks the person
-/// first, so that no log-in slips in beside. Either may be the one that PostgreSQL sends back.
+/// first, so that no login slips in beside. Either may be the one that PostgreSQL sends back.
 async fn past_deadlocks<T, E, F: Future<Output = Result<T, E>>>(
     is_victim: impl Fn(&E) -> bool,
     act: impl Fn() -> F,

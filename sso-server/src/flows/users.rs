@@ -16,7 +16,7 @@ use crate::{
     },
     hashing::Busy,
     store::{
-        StoreError, audit,
+        StoreError, Tx, audit, one_time_links,
         users::{self, NewUser, UserRow},
     },
 };
@@ -66,6 +66,9 @@ pub enum UsersError {
     /// It is so already.
     #[error("{0} is already {1}")]
     Already(String, &'static str),
+    /// Nothing can be done for it as long as it is so.
+    #[error("{0} is disabled: enable it first")]
+    Disabled(String),
     /// Nobody could administer Passport any more.
     #[error("{0} is the last admin: add another one first, or say --force")]
     LastAdmin(String),
@@ -131,18 +134,60 @@ pub async fn named(app: &App, name: &str) -> Result<UserRow, UsersError> {
     users::find_by_name(&mut *app.db.read().await?, &username).await?.ok_or_else(unknown)
 }
 
+/// The same in a transaction beside which nobody makes or unmakes an administrator.
+async fn named_beside_admins(tx: &mut Tx, name: &str) -> Result<UserRow, UsersError> {
+    let unknown = || UsersError::Unknown(name.to_owned());
+    let username = Username::parse(name).map_err(|_| unknown())?;
+    users::lock_admins(tx).await?;
+    users::find_by_name(tx, &username).await?.ok_or_else(unknown)
+}
+
+/// Makes a new link to choose a password; the person's earlier ones are void. The password that they
+/// have holds until the link is used.
+pub async fn link(app: &App, name: &str) -> Result<String, UsersError> {
+    let user = named(app, name).await?;
+    if user.disabled_at.is_some() {
+        return Err(UsersError::Disabled(user.username));
+    }
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let url = one_time_link::choose_password(app, &mut tx, &user.id, now).await?;
+    let entry = Entry::new(now, Act::LinkMade).user(&user.id).fact("by", "operator");
+    audit::append(&mut tx, &[entry], &app.random).await?;
+    tx.commit().await?;
+    Ok(url)
+}
+
+/// Makes an account an administrator, or takes that back; the last one keeps it unless forced.
+pub async fn set_admin(app: &App, name: &str, admin: bool, force: bool) -> Result<(), UsersError> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let user = named_beside_admins(&mut tx, name).await?;
+    if admin && user.disabled_at.is_some() {
+        return Err(UsersError::Disabled(user.username));
+    }
+    if !users::set_admin(&mut tx, &user.id, admin.then_some(now)).await? {
+        let so = if admin { "an administrator" } else { "no administrator" };
+        return Err(UsersError::Already(user.username, so));
+    }
+    if !admin && !force && users::count_admins(&mut tx).await? == 0 {
+        return Err(UsersError::LastAdmin(user.username));
+    }
+    let entry = Entry::new(now, Act::UserAdmin).user(&user.id).fact("admin", admin);
+    audit::append(&mut tx, &[entry.fact("by", "operator")], &app.random).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
 /// Disables an account and ends its sessions: nobody gets in by it, and every app hears.
 pub async fn disable(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
     past_deadlocks(UsersError::is_victim, || disable_once(app, name, force)).await
 }
 
 async fn disable_once(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
-    let user = named(app, name).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    if user.admin_since.is_some() {
-        users::lock_admins(&mut tx).await?;
-    }
+    let user = named_beside_admins(&mut tx, name).await?;
     if !users::set_disabled(&mut tx, &user.id, Some(now)).await? {
         return Err(UsersError::Already(user.username, "disabled"));
     }
@@ -177,27 +222,24 @@ pub async fn logout(app: &App, name: &str) -> Result<Ended, UsersError> {
     Ok(end_all_of_user(app, &user.id, None, Ending::by_operator(Cause::Admin)).await?)
 }
 
-/// Deletes an account: its sessions end, its data goes, its id is never used again.
+/// Deletes an account: its sessions end, its links are void, its data goes, its id is never used
+/// again.
 pub async fn delete(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
     past_deadlocks(UsersError::is_victim, || delete_once(app, name, force)).await
 }
 
 async fn delete_once(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
-    let user = named(app, name).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    if user.admin_since.is_some() {
-        users::lock_admins(&mut tx).await?;
-    }
-    // First, so that its row is locked against log-ins.
+    let user = named_beside_admins(&mut tx, name).await?;
+    one_time_links::void_of_user(&mut tx, &user.id, now).await?;
+    // Before the sessions, so that its row is locked against logins.
     if !users::erase(&mut tx, &user.id, now).await? {
         return Err(UsersError::Unknown(user.username));
     }
-    one_time_link::void(&mut tx, &user.id, now).await?;
     if user.admin_since.is_some() && !force && users::count_admins(&mut tx).await? == 0 {
         return Err(UsersError::LastAdmin(user.username));
     }
-    one_time_link::void(&mut tx, &user.id, now).await?;
     let why = Ending::by_operator(Cause::Deleted);
     let ended = end_all_of_user_in(app, &mut tx, &user.id, None, why, now).await?;
     let entry = Entry::new(now, Act::UserDeleted).user(&user.id).fact("by", "operator");

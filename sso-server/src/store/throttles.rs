@@ -76,9 +76,9 @@ pub async fn blocked_until(conn: &mut Conn, counter: &str) -> Stored<Option<Mill
 /// A success: wipes the account's (or device's) counter, and gives back the one attempt that the
 /// network spent on it, and no other: signing in to an own account does not buy guesses at others
 /// (SECURITY-CASES L-09). `false` when others' attempts have blocked the account since this one was
-/// counted: then this log-in comes too late (INV-03), and the caller drops the transaction.
+/// counted: then this login comes too late (INV-03), and the caller drops the transaction.
 ///
-/// The network first, as when attempts are counted: two log-ins of one person from one place would
+/// The network first, as when attempts are counted: two logins of one person from one place would
 /// otherwise each hold the row that the other one wants.
 pub async fn settle(
     conn: &mut Conn,

@@ -85,7 +85,7 @@ pub async fn credentials(conn: &mut Conn, name: &LoginName) -> Stored<Option<Cre
     }))
 }
 
-/// Notes a log-in of an enabled account and locks its row until the transaction ends: whoever
+/// Notes a login of an enabled account and locks its row until the transaction ends: whoever
 /// disables the account or changes its password waits, and then sees the session that is written
 /// here. Answers when its password was last set, 0 for never; `None` when the account is disabled or
 /// gone.
@@ -113,15 +113,17 @@ pub async fn upgrade_hash(conn: &mut Conn, user: &UserId, old: &str, new: &str) 
     Ok(())
 }
 
-/// Sets a password.
+/// Sets the password of an enabled account; `false` when it is disabled or gone.
 pub async fn set_password(conn: &mut Conn, user: &UserId, hash: &str, now: Millis) -> Stored<bool> {
-    let done =
-        sqlx::query("UPDATE users SET password_hash = $1, password_changed_at = $2 WHERE id = $3")
-            .bind(hash)
-            .bind(now)
-            .bind(user.as_str())
-            .execute(conn)
-            .await?;
+    let done = sqlx::query(
+        "UPDATE users SET password_hash = $1, password_changed_at = $2
+         WHERE id = $3 AND disabled_at IS NULL",
+    )
+    .bind(hash)
+    .bind(now)
+    .bind(user.as_str())
+    .execute(conn)
+    .await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -133,6 +135,19 @@ pub async fn set_disabled(tx: &mut Tx, user: &UserId, disabled_at: Option<Millis
     };
     let done = sqlx::query(sql).bind(disabled_at).bind(user.as_str()).execute(&mut **tx).await?;
     tx.changes(Change::Everything);
+    Ok(done.rows_affected() == 1)
+}
+
+/// Makes an account an administrator since then, or none; `false` when nothing changes.
+pub async fn set_admin(conn: &mut Conn, user: &UserId, since: Option<Millis>) -> Stored<bool> {
+    let sql = match since {
+        Some(_) => {
+            "UPDATE users SET admin_since = $1
+             WHERE id = $2 AND admin_since IS NULL AND disabled_at IS NULL"
+        }
+        None => "UPDATE users SET admin_since = $1 WHERE id = $2 AND admin_since IS NOT NULL",
+    };
+    let done = sqlx::query(sql).bind(since).bind(user.as_str()).execute(conn).await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -174,7 +189,7 @@ pub struct UserRow {
     pub disabled_at: Option<Millis>,
     /// Whether a password is set.
     pub has_password: bool,
-    /// Last log-in.
+    /// Last login.
     pub last_login_at: Option<Millis>,
     /// Made at.
     pub created_at: Millis,

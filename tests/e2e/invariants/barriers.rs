@@ -46,7 +46,7 @@ impl Barrier {
     }
 }
 
-/// A log-in that runs into the barrier with everything but the last write behind it.
+/// A login that runs into the barrier with everything but the last write behind it.
 async fn log_in(passport: &Passport) -> JoinHandle<Answer> {
     let mut browser = passport.browser();
     let form = browser.login_form("", "member", PASSWORD).await;
@@ -97,7 +97,7 @@ async fn blocked_while_the_log_in_is_under_way() {
     assert_eq!(passport.count("SELECT COUNT(*) FROM sessions").await, 0);
     assert!(passport.audit().await.iter().any(|line| line.detail.contains("\"blocked\"")));
 
-    // The control: with one guess less, the same log-in gets in.
+    // The control: with one guess less, the same login gets in.
     passport.advance(20 * harness::MINUTE);
     passport.signed_in("member").await;
     let mut barrier = Barrier::hold(&passport, MEMBER).await;

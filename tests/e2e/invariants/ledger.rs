@@ -222,7 +222,7 @@ async fn balance(node: &Node, apps: &[TestApp], ledger: &mut Ledger, db: &Db) {
         browser.cookies = login.browser.cookies.clone();
         let lives = browser.is_signed_in().await;
         match login.logout {
-            Mark::Not => assert!(lives, "an acknowledged log-in is lost: {login:?}"),
+            Mark::Not => assert!(lives, "an acknowledged login is lost: {login:?}"),
             Mark::Acknowledged => assert!(!lives, "an acknowledged log-out is lost: {login:?}"),
             // Now it is known.
             Mark::Intended if !lives => login.logout = Mark::Acknowledged,
@@ -324,7 +324,7 @@ async fn survives_being_killed(database: Database) {
     let mut chance = Chance(seed);
 
     let mut home = Home::new(database).await;
-    // Log-ins that were killed count as failed ones; here they are many.
+    // Logins that were killed count as failed ones; here they are many.
     home.set("SSO_THROTTLE__ADDRESS_ATTEMPTS", "1000000");
     home.set("SSO_THROTTLE__REFUSED_TICKETS_PER_MINUTE", "1000000");
     home.set("SSO_THROTTLE__ACCOUNT_ATTEMPTS", "100");
@@ -356,19 +356,20 @@ async fn survives_being_killed(database: Database) {
         node = home.serve();
         let db = Db::open(&Options { url: home.url.clone(), max_connections: 1 }).await.unwrap();
         let apps: Vec<TestApp> = registered.iter().map(|app| at(app, &node)).collect();
-        let mut ledger = ledger.borrow_mut();
-        balance(&node, &apps, &mut ledger, &db).await;
+        let mut books = ledger.take();
+        balance(&node, &apps, &mut books, &db).await;
         db.close().await;
-        acknowledged = ledger.acknowledged;
+        acknowledged = books.acknowledged;
         // The books are closed over what is out; the rest goes on, at the new address.
-        ledger.logins.retain(|login| login.logout == Mark::Not);
-        ledger.logins.truncate(60);
-        for login in &mut ledger.logins {
+        books.logins.retain(|login| login.logout == Mark::Not);
+        books.logins.truncate(60);
+        for login in &mut books.logins {
             let cookies = std::mem::take(&mut login.browser.cookies);
             login.browser = node.browser();
             login.browser.cookies = cookies;
             login.tickets.clear();
         }
+        ledger.replace(books);
     }
     eprintln!("{acknowledged} acts acknowledged over {kills} kills");
     assert!(acknowledged > kills, "there was load");

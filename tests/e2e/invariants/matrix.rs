@@ -42,7 +42,7 @@ impl Event {
             Self::UserDisabled => "disabled",
             Self::UserDeleted => "unknown",
             Self::AccountLocked => "blocked",
-            _ => panic!("{self:?} refuses no log-in"),
+            _ => panic!("{self:?} refuses no login"),
         }
     }
 

@@ -9,7 +9,7 @@ use sso_server::{
     flows::{one_time_link, users},
 };
 
-// Of two log-ins at once, the one whose clock was read first may be counted last. It is counted
+// Of two logins at once, the one whose clock was read first may be counted last. It is counted
 // like any other: nobody who knows the password is told to wait.
 #[actix_web::test]
 async fn a_log_in_that_was_overtaken_is_not_blocked() {

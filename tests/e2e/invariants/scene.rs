@@ -20,7 +20,7 @@ pub enum Way {
     Redemption,
     /// Under the same `Idempotency-Key`
     RepeatedRedemption,
-    /// A link to choose a password, and the first log-in with it
+    /// A link to choose a password, and the first login with it
     SetUpLink,
     AccountPage,
     EndOtherSessions,
@@ -84,7 +84,7 @@ impl Way {
             (Self::PasswordLogin | Self::SetUpLink, _) => &[Person, Proof],
             (Self::PasswordLoginIntoApp, _) => &[Person, Proof, App],
             (Self::SilentRedirect | Self::SilentCheck, _) => &[Person, Session, App],
-            // The form is bound to the session; without one at first, it is a plain log-in.
+            // The form is bound to the session; without one at first, it is a plain login.
             (Self::LoginAgain, Moment::BeforeTheFirstStep) => &[Person, Proof, App],
             (Self::LoginAgain, Moment::BetweenTheSteps) => &[Person, Proof, App, Session],
             (Self::Redemption, Moment::BeforeTheFirstStep) => &[Person, Session, App, Secret],
@@ -313,7 +313,7 @@ impl Walk {
         }
     }
 
-    /// Whether the link was used and only the log-in behind it was still to come.
+    /// Whether the link was used and only the login behind it was still to come.
     pub fn set_up_is_done(&self) -> bool {
         self.way == Way::SetUpLink && !self.browser.cookies.contains_key("__Host-passport-setup")
     }
@@ -366,7 +366,7 @@ pub async fn live_sessions_of(passport: &Passport, name: &str) -> usize {
     let user = users::named(&passport.app, name).await.unwrap().id;
     let mut connection = passport.app.db.read().await.unwrap();
     let now = passport.app.clock.now();
-    let live = sso_server::store::sessions::live(&mut connection, Some(&user), now, 100).await;
+    let live = sso_server::store::sessions::live_of_user(&mut connection, &user, now, 100).await;
     live.unwrap().len()
 }
 

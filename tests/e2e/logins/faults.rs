@@ -1,4 +1,4 @@
-//! A database that fails in the middle of a log-in or a logout.
+//! A database that fails in the middle of a login or a logout.
 
 use std::sync::Arc;
 
@@ -84,7 +84,7 @@ async fn a_logout_is_done_or_says_that_it_is_not() {
     assert!(failed >= 3 && done >= 1, "{failed} failed, {done} done");
 }
 
-// SECURITY-CASES INV-12: a log-in that failed let nobody in and kept nobody out.
+// SECURITY-CASES INV-12: a login that failed let nobody in and kept nobody out.
 #[actix_web::test]
 async fn a_login_is_done_or_says_that_it_is_not() {
     let (cut_off, beside, faults) = two_nodes().await;

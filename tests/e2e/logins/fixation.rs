@@ -1,4 +1,4 @@
-//! What a browser held before a log-in is worth nothing after it.
+//! What a browser held before a login is worth nothing after it.
 
 use harness::{Browser, PASSWORD, Passport, on_both};
 
@@ -95,7 +95,7 @@ async fn a_login_begun_elsewhere_is_not_continued_here() {
     aw.redeem(&crook.submit(&form).await.ticket()).await;
 }
 
-// SECURITY-CASES L-18: after a log-in the step before begins anew, and nothing of it is remembered.
+// SECURITY-CASES L-18: after a login the step before begins anew, and nothing of it is remembered.
 #[actix_web::test]
 async fn the_back_button_leads_to_a_new_beginning() {
     let passport = Passport::start().await;

@@ -63,7 +63,7 @@ async fn another_sites_form_signs_nobody_in() {
     assert_eq!(browser.post_body("/login", body, &own_page).await.status, 303);
 }
 
-// SECURITY-CASES L-20: a token of this browser, of this form, of before the log-in, and no other.
+// SECURITY-CASES L-20: a token of this browser, of this form, of before the login, and no other.
 #[actix_web::test]
 async fn only_the_token_shown_here_is_taken() {
     let passport = with_members().await;
@@ -117,7 +117,7 @@ async fn only_a_post_signs_in() {
     assert_eq!(browser.submit(&form).await.status, 303);
 }
 
-// SECURITY-CASES L-20: the token rotates at log-in, at log-in again, and with the person.
+// SECURITY-CASES L-20: the token rotates at login, at login again, and with the person.
 #[actix_web::test]
 async fn a_token_of_before_is_void_after() {
     let passport = with_members().await;

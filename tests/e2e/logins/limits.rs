@@ -18,7 +18,7 @@ async fn cause(passport: &Passport) -> String {
     fact(&passport.audited("session.ended").await, "cause")
 }
 
-// SECURITY-CASES S-06: thirty days from the log-in, however busy, to the millisecond.
+// SECURITY-CASES S-06: thirty days from the login, however busy, to the millisecond.
 #[actix_web::test]
 async fn thirty_days_and_no_longer() {
     on_both(async |database| {

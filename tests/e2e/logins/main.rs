@@ -1,9 +1,9 @@
-//! Log-ins and sessions: SECURITY-CASES groups L and S.
+//! Logins and sessions: SECURITY-CASES groups L and S.
 //!
 //! Not here, and why:
 //! - L-02 as a comparison of times: the pool counts the blocks that it fills, and those are compared
 //!   (`alike.rs`). Times would depend on the neighbours of the machine.
-//! - L-01 "federated only", L-17 and L-18 for upstream log-ins: there are no backends yet.
+//! - L-01 "federated only", L-17 and L-18 for upstream logins: there are no backends yet.
 //! - L-08 phone numbers: nobody signs in with one. Dotted and plus forms are other mailboxes to us.
 //! - L-11 passkeys, S-05 step-up and impersonation, S-13 second factors: there are none yet.
 //! - L-14 renaming, L-24 "set password" on the account page: nobody can do so yet.

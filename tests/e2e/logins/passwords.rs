@@ -127,7 +127,7 @@ async fn what_is_no_text_is_refused() {
     assert_eq!(send(&mut browser, "correct+horse+battery").await.status, 303);
 }
 
-// SECURITY-CASES L-26: raised costs apply at the next log-in, once, and lose no password.
+// SECURITY-CASES L-26: raised costs apply at the next login, once, and lose no password.
 #[actix_web::test]
 async fn an_older_hash_is_replaced_when_its_owner_logs_in() {
     on_both(async |database| {

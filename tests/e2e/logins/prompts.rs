@@ -23,7 +23,7 @@ fn asks(answer: &Answer) -> bool {
     }
 }
 
-// SECURITY-CASES T-26, T-27: `login` asks always, `max_age` when the log-in is older.
+// SECURITY-CASES T-26, T-27: `login` asks always, `max_age` when the login is older.
 #[actix_web::test]
 async fn a_demand_for_a_fresh_login_is_met_by_a_password_only() {
     let (passport, aw) = scene().await;

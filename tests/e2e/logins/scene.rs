@@ -1,4 +1,4 @@
-//! What several of these tests need: a log-in whose whole answer is looked at, and the counters.
+//! What several of these tests need: a login whose whole answer is looked at, and the counters.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ pub async fn counter(passport: &Passport, kind: &str) -> i64 {
     found[0]
 }
 
-/// Why log-ins were refused, and how often each.
+/// Why logins were refused, and how often each.
 pub async fn refusals(passport: &Passport) -> BTreeMap<String, usize> {
     let mut reasons = BTreeMap::new();
     for line in passport.audit().await.iter().filter(|line| line.kind == "login.refused") {

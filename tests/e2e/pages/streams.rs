@@ -193,5 +193,5 @@ async fn streams_end_when_the_server_stops_and_readers_may_leave() {
     let stopped = actix_web::rt::spawn(passport.stop());
     assert_eq!(stays.ends().await, 0);
     crate::scene::came(stopped).await;
-    until("the database is closed", async || app.db.apps_fresh().await.is_err()).await;
+    until("the database is closed", async || app.db.ping().await.is_err()).await;
 }

@@ -83,7 +83,7 @@ async fn a_callback_counts_in_the_browser_that_left_for_it() {
     assert_eq!(victim.get(callback).await.status, 401, "it was not begun here");
     assert_eq!(says(&mut victim).await, "nobody");
 
-    // The victim has begun a log-in of their own; its verifier does not fit the attacker's ticket.
+    // The victim has begun a login of their own; its verifier does not fit the attacker's ticket.
     victim.get("/sso/login").await;
     let name = victim.cookies.keys().find(|name| name.starts_with(PENDING_PREFIX)).unwrap().clone();
     assert_eq!(victim.get(callback).await.status, 401);
@@ -93,7 +93,7 @@ async fn a_callback_counts_in_the_browser_that_left_for_it() {
     let reason = scene.passport.audited("ticket.refused").await;
     assert!(reason.detail.contains("wrong_verifier"), "{reason:?}");
 
-    // The same steps in one browser are a log-in.
+    // The same steps in one browser are a login.
     let back = attacker.fetch(&mut theirs, "/sso/login").await;
     assert_eq!(theirs.get(aw.path(back.location())).await.status, 303);
     assert_eq!(says(&mut theirs).await, "member");

@@ -1,4 +1,4 @@
-//! How fresh a log-in an app may demand, and what it hears when nobody may be asked.
+//! How fresh a login an app may demand, and what it hears when nobody may be asked.
 
 use harness::{Answer, HOUR, NOON, PASSWORD, SECOND};
 use serde_json::json;
@@ -28,7 +28,7 @@ async fn an_app_may_demand_a_log_in_of_now() {
     scene.passport.advance(HOUR);
     let now = |scene: &Scene| scene.passport.clock.now() / SECOND;
     let entered = scene.aw.enter(&mut scene.browser).await;
-    assert_eq!(entered.auth_time, NOON / SECOND, "of the log-in, not of the ticket");
+    assert_eq!(entered.auth_time, NOON / SECOND, "of the login, not of the ticket");
 
     // An hour and not a millisecond more.
     for (row, more, asked) in [
@@ -48,7 +48,7 @@ async fn an_app_may_demand_a_log_in_of_now() {
     let answer = scene.aw.send_with(&mut scene.browser, &[("max_age", "3600")]).await;
     assert_asks(&answer, "a millisecond later");
 
-    // Asked and answered: the ticket is there, and the log-in is of now.
+    // Asked and answered: the ticket is there, and the login is of now.
     for (more, asks_again) in [([("prompt", "login")], true), ([("max_age", "60")], false)] {
         scene.passport.advance(HOUR);
         let query = scene.aw.login_query(&more);
@@ -61,7 +61,7 @@ async fn an_app_may_demand_a_log_in_of_now() {
     }
 }
 
-// SECURITY-CASES T-26: a wrong password for a fresh log-in leaves things as they are.
+// SECURITY-CASES T-26: a wrong password for a fresh login leaves things as they are.
 #[actix_web::test]
 async fn a_demand_is_not_met_by_a_wrong_password() {
     let mut scene = Scene::start().await;
@@ -70,7 +70,7 @@ async fn a_demand_is_not_met_by_a_wrong_password() {
     let answer = scene.browser.submit(&form).await;
     assert_eq!((answer.status.as_u16(), answer.location()), (401, ""));
     assert!(!answer.body.contains("ticket="));
-    assert!(scene.browser.is_signed_in().await, "control: the old log-in still holds");
+    assert!(scene.browser.is_signed_in().await, "control: the old login still holds");
     assert!(scene.aw.send(&mut scene.browser).await.sent("ticket").is_some());
 }
 
@@ -116,7 +116,7 @@ async fn in_silence_there_is_a_ticket_or_a_definite_no() {
     let answer = scene.aw.send_with(&mut scene.browser, &[silent, ("max_age", "100")]).await;
     assert!(answer.sent("ticket").is_some(), "control");
 
-    // "Ask in any case" and "never ask" at once: no ticket of the old log-in in any spelling.
+    // "Ask in any case" and "never ask" at once: no ticket of the old login in any spelling.
     for both in [
         &[silent, ("prompt", "login")][..],
         &[("prompt", "login"), silent],

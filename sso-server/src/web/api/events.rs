@@ -25,6 +25,9 @@ use crate::{
 /// A quiet stream says that it lives this often; proxies close silent connections.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// A name becomes free when it was not heard of for days: there is no hurry, in seconds.
+const INSTANCES_RETRY_AFTER: i64 = 60;
+
 /// What an app asks.
 #[derive(Debug, Deserialize)]
 pub struct EventsQuery {
@@ -80,7 +83,8 @@ async fn page(app: &App, client: &Client, ask: &Follow) -> Result<EventPage, Api
         FollowError::BeyondEnd => ApiError::invalid_request(
             "after: this cursor is beyond the end of the log; begin again without one.",
         ),
-        FollowError::TooManyInstances => ApiError::invalid_request(
+        FollowError::TooManyInstances => ApiError::too_many(
+            INSTANCES_RETRY_AFTER,
             "instance: too many different names; give each running copy one that it keeps.",
         ),
         FollowError::Store(error) => error.into(),

@@ -33,7 +33,7 @@ pub struct Parameters {
     pub challenge: Option<String>,
     /// `none` or `login`.
     pub prompt: Option<String>,
-    /// How long ago the log-in may lie, in seconds.
+    /// How long ago the login may lie, in seconds.
     pub max_age: Option<String>,
     /// Wanted languages.
     pub ui_locales: Option<String>,
@@ -54,7 +54,7 @@ pub struct LoginRequest {
 }
 
 impl LoginRequest {
-    /// Reads the parameters; `None` for a plain log-in without an app. The app and the URL come
+    /// Reads the parameters; `None` for a plain login without an app. The app and the URL come
     /// first: until they are proven, nothing is sent anywhere.
     pub fn read(parameters: &Parameters, apps: &Snapshot) -> Result<Option<Self>, PageError> {
         let Some(id) = &parameters.app else {
