@@ -15,5 +15,6 @@
 mod one_time_links;
 mod scene;
 mod sessions;
+mod throttle_decay;
 mod users;
 mod writer;

@@ -2,6 +2,7 @@
 
 mod alike;
 mod cookies;
+mod networks;
 #[expect(dead_code)]
 mod scene;
 mod throttling;
