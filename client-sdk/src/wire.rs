@@ -23,7 +23,8 @@ pub struct RedeemRequest {
     /// The secret behind the `challenge` of the `/login` request (RFC 7636, S256).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verifier: Option<String>,
-    /// Refuse the ticket when the person last proved who they are longer ago than this, in seconds.
+    /// Refuse the ticket when the person had last proved who they are longer ago than this, in
+    /// seconds, at the moment it was issued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age: Option<i64>,
 }
@@ -101,10 +102,10 @@ pub enum ActivationState {
     Active,
     /// The app has shut them out.
     Suspended,
-}
     /// A state of a later version.
     #[serde(other)]
     Unknown,
+}
 
 /// Answer of `GET /api/v1/app-sessions/{id}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,10 +191,10 @@ pub enum Cause {
     AppDisabled,
     /// The database was restored from a backup.
     Restored,
-}
     /// A cause of a later version. That something ended counts, whatever the reason.
     #[serde(other)]
     Unknown,
+}
 
 impl Cause {
     /// The word on the wire and in the database.
@@ -211,8 +212,8 @@ impl Cause {
             Self::Idle => "idle",
             Self::AppDisabled => "app_disabled",
             Self::Restored => "restored",
-        }
             Self::Unknown => "unknown",
+        }
     }
 
     /// Reads the word back; `None` for a word of a later version.

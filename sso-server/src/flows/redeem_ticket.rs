@@ -345,7 +345,7 @@ fn may_enter<'a>(
     if state == ActivationState::Suspended {
         return Err(Denied::Suspended);
     }
-    check_max_age(entrant.auth_time, item.max_age, now).map_err(Denied::Refused)?;
+    check_max_age(entrant.auth_time, item.max_age, &item.claims).map_err(Denied::Refused)?;
     Ok(entrant)
 }
 

@@ -1,5 +1,6 @@
 //! Tickets and return URLs: SECURITY-CASES groups T and R.
 
+mod age;
 mod binding;
 mod forge;
 mod forgery;
