@@ -12,7 +12,7 @@ use actix_web::{
 };
 use serde::Deserialize;
 
-use super::{MaybeSignedIn, Passport, now, signed_in::KEY};
+use super::{Passport, now, signed_in::KEY};
 use crate::{
     client::random,
     login::{Answer, Ask, Callback, PENDING_PREFIX, PENDING_SECONDS, Pending, begin, local_path},
@@ -129,7 +129,6 @@ pub(super) struct Logout {
 pub(super) async fn logout(
     passport: Data<Passport>,
     session: Session,
-    visitor: Result<MaybeSignedIn, super::NotSignedIn>,
     form: Form<Logout>,
     request: HttpRequest,
 ) -> HttpResponse {
@@ -143,11 +142,10 @@ pub(super) async fn logout(
         Some("session") => EndScope::Session,
         Some(_) => return sorry(StatusCode::BAD_REQUEST, "scope: app or session"),
     };
-    // Also whoever cannot be judged at the moment may leave.
-    let kept = match visitor {
-        Ok(MaybeSignedIn(person)) => person.map(|person| person.session().clone()),
-        Err(_) => session.get::<AppSession>(KEY).ok().flatten(),
-    };
+    // As it is kept, not as the extractors judge it: also whoever cannot be judged at the moment may
+    // leave, and behind an app session that is over the session at Passport, and with it all other
+    // apps', may go on. Whoever wants to be out everywhere must not take silence for that.
+    let kept = session.get::<AppSession>(KEY).ok().flatten();
     session.purge();
     if let Some(kept) = kept
         && let Err(error) = passport.end(&kept, scope).await
