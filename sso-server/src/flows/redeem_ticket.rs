@@ -7,6 +7,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use client_sdk::wire::{
@@ -37,6 +38,9 @@ use crate::{
     },
     tokens::ticket::{Read, read},
 };
+
+/// A transaction that takes longer is given up. Apps wait for five seconds and ask again.
+const REDEEMED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What an app sends.
 #[derive(Debug)]
@@ -82,7 +86,7 @@ pub struct Redemptions {
 
 impl Default for Redemptions {
     fn default() -> Self {
-        Self { batches: Batches::new(MOST), refused: Mutex::default() }
+        Self { batches: Batches::new(MOST, REDEEMED_WITHIN), refused: Mutex::default() }
     }
 }
 
