@@ -3,6 +3,7 @@
 mod app_logout;
 mod commands;
 mod configuration;
+mod deadlocks;
 mod running;
 mod scene;
 mod spine;

@@ -24,7 +24,7 @@ use crate::{
     },
     hashing::Busy,
     store::{
-        StoreError, audit,
+        StoreError, Tries, audit,
         throttles::{self, Answer},
         users::{self, Credentials},
     },
@@ -156,11 +156,17 @@ pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError>
     let now = app.clock.now();
     let network = attempts.network;
     let who = Authenticated { user: account.user.clone(), amr: &["pwd"], attempt, network };
-    let mut tx = app.db.write().await?;
-    let session = match issue_session(app, &mut tx, &who, &login.origin, now).await {
+    let newer_hash = newer_hash.as_ref().map(|(old, new)| (*old, new.as_str()));
+    let mut tries = Tries::default();
+    let issued = loop {
+        match write_down(app, &who, &login.origin, newer_hash, now).await {
+            Err(IssueSessionError::Store(error)) if tries.once_more(&error) => {}
+            issued => break issued,
+        }
+    };
+    let session = match issued {
         Ok(session) => session,
         Err(error) => {
-            drop(tx);
             let why = match error {
                 IssueSessionError::Disabled => "disabled",
                 IssueSessionError::Blocked => "blocked",
@@ -169,11 +175,25 @@ pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError>
             return refuse(app, &login, Some(account), why).await;
         }
     };
-    if let Some((old, new)) = &newer_hash {
-        users::upgrade_hash(&mut tx, &account.user, old, new).await?;
+    Ok(LoggedIn { session, device_cookie: device_cookie(app, &account.user, device, now) })
+}
+
+/// The transaction of a log-in that succeeds. `newer_hash` is the hash that was compared and the one
+/// to take its place.
+async fn write_down(
+    app: &App,
+    who: &Authenticated,
+    origin: &Origin,
+    newer_hash: Option<(&str, &str)>,
+    now: Millis,
+) -> Result<IssuedSession, IssueSessionError> {
+    let mut tx = app.db.write().await?;
+    let session = issue_session(app, &mut tx, who, origin, now).await?;
+    if let Some((old, new)) = newer_hash {
+        users::upgrade_hash(&mut tx, &who.user, old, new).await?;
     }
     tx.commit().await?;
-    Ok(LoggedIn { session, device_cookie: device_cookie(app, &account.user, device, now) })
+    Ok(session)
 }
 
 /// Under which key attempts are counted. A known device has a counter of its own: strangers who

@@ -15,7 +15,7 @@ use crate::{
     },
     hashing::Busy,
     store::{
-        StoreError, Stored, Tx, audit,
+        StoreError, Stored, Tries, Tx, audit,
         one_time_links::{self, OneTimeLink, Purpose},
         users::{self, NewUser},
     },
@@ -133,9 +133,25 @@ pub async fn use_link(
     let password = Password::chosen(password, app.config.password.min_length, &[own_name])?;
     let hash = app.passwords.hash(password).await?;
 
+    let mut tries = Tries::default();
+    loop {
+        match try_to_use(app, token, &task, new_name.as_ref(), &hash).await {
+            Err(UseError::Store(error)) if tries.once_more(&error) => {}
+            result => return result,
+        }
+    }
+}
+
+async fn try_to_use(
+    app: &App,
+    token: &Token,
+    task: &Task,
+    new_name: Option<&Username>,
+    hash: &str,
+) -> Result<(), UseError> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    if task == Task::FirstAdmin {
+    if *task == Task::FirstAdmin {
         users::lock_admins(&mut tx).await?;
     }
     let link =
@@ -150,9 +166,9 @@ pub async fn use_link(
             let id = UserId::fresh(now, &app.random);
             let new = NewUser {
                 id: &id,
-                username: &username,
+                username,
                 email: None,
-                password_hash: Some(&hash),
+                password_hash: Some(hash),
                 admin: true,
                 now,
             };
@@ -167,7 +183,7 @@ pub async fn use_link(
             audit::append(&mut tx, &entries, &app.random).await?;
         }
         (Purpose::ChoosePassword, Some(user), _) => {
-            users::set_password(&mut tx, &user, &hash, now).await?;
+            users::set_password(&mut tx, &user, hash, now).await?;
             let why = Ending { cause: Cause::PasswordChanged, by: "user", address: None };
             end_all_of_user_in(app, &mut tx, &user, None, why, now).await?;
             let entry = Entry::new(now, Act::PasswordSet).user(&user);

@@ -31,7 +31,7 @@ use crate::{
         token::Digest,
     },
     store::{
-        StoreError, Stored, activations, app_sessions, audit,
+        StoreError, Stored, Tries, activations, app_sessions, audit,
         batches::Batches,
         redemptions::{self, Admission, Entrant, MOST, Spend},
         users,
@@ -218,10 +218,11 @@ async fn genuine(app: &App, text: &str, now: Millis) -> Stored<Option<Box<Ticket
 }
 
 async fn redeem_together(app: Arc<App>, items: Vec<Item>) -> Vec<Outcome> {
-    for _ in 0..3 {
+    let mut tries = Tries::default();
+    loop {
         match try_together(&app, &items).await {
             Ok(outcomes) => return outcomes,
-            Err(error) if error.is_retryable() => {}
+            Err(error) if tries.once_more(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "tickets could not be redeemed");
                 break;

@@ -16,7 +16,7 @@ use crate::{
     },
     hashing::Busy,
     store::{
-        StoreError, audit,
+        StoreError, Tries, audit,
         users::{self, NewUser, UserRow},
     },
 };
@@ -124,6 +124,16 @@ pub async fn named(app: &App, name: &str) -> Result<UserRow, UsersError> {
 
 /// Disables an account and ends its sessions: nobody gets in by it, and every app hears.
 pub async fn disable(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
+    let mut tries = Tries::default();
+    loop {
+        match try_disable(app, name, force).await {
+            Err(UsersError::Store(error)) if tries.once_more(&error) => {}
+            result => return result,
+        }
+    }
+}
+
+async fn try_disable(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
     let user = named(app, name).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
@@ -166,6 +176,16 @@ pub async fn logout(app: &App, name: &str) -> Result<Ended, UsersError> {
 
 /// Deletes an account: its sessions end, its data goes, its id is never used again.
 pub async fn delete(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
+    let mut tries = Tries::default();
+    loop {
+        match try_delete(app, name, force).await {
+            Err(UsersError::Store(error)) if tries.once_more(&error) => {}
+            result => return result,
+        }
+    }
+}
+
+async fn try_delete(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
     let user = named(app, name).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;

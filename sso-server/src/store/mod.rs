@@ -110,6 +110,21 @@ impl StoreError {
     }
 }
 
+/// How often a transaction that lost a deadlock is tried. Whoever locks a person's row and rows of
+/// their sessions can meet one who comes the other way: redemptions know the session first, log-ins
+/// the person. PostgreSQL then fails one of the two, after a second; the other one goes on, so there
+/// is nothing to wait for before the next try.
+#[derive(Debug, Default)]
+pub struct Tries(u32);
+
+impl Tries {
+    /// Whether to try once more after this error.
+    pub fn once_more(&mut self, error: &StoreError) -> bool {
+        self.0 += 1;
+        self.0 < 3 && error.is_retryable()
+    }
+}
+
 /// Result of a store function.
 pub type Stored<T> = Result<T, StoreError>;
 
