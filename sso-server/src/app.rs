@@ -106,6 +106,8 @@ impl App {
             store::migrate(&db, &config.database.url).await?;
         } else if !store::is_current(&db).await? {
             return Err(StartError::Outdated);
+        } else {
+            db.after_migration().await?;
         }
         let secrets = installation::open(&db, &master, &random).await?;
         let keyring = signing_keys::open(&db, &master, &random, clock.now()).await?;

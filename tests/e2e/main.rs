@@ -4,6 +4,7 @@ mod app_logout;
 mod commands;
 mod configuration;
 mod deadlocks;
+mod migrated_elsewhere;
 mod running;
 mod scene;
 mod spine;

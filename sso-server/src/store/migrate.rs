@@ -128,8 +128,9 @@ async fn lock_beside(database: &Path) -> Result<File, MigrateError> {
 }
 
 impl Db {
-    /// Now that the tables exist: see that the commit watch counts as expected.
-    async fn after_migration(&self) -> Result<(), StoreError> {
+    /// Now that the tables exist, made here or by somebody else: see that the commit watch counts as
+    /// expected. Until then nothing is cached.
+    pub async fn after_migration(&self) -> Result<(), StoreError> {
         let Kind::Sqlite { watch, .. } = &self.kind else { return Ok(()) };
         watch.attach();
         watch.rely(true);
