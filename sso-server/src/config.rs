@@ -9,12 +9,14 @@ use client_sdk::wire::Seconds;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::domain::{MINUTE, Millis, SECOND, session::Limits, ticket::LIFETIME_MAX_SECONDS};
+use crate::domain::{DAY, MINUTE, Millis, SECOND, session::Limits, ticket::LIFETIME_MAX_SECONDS};
 
 /// Prefix of environment variables: `SSO_SERVER__LISTEN`.
 pub(crate) const PREFIX: &str = "SSO_";
 /// Settings that are lists: in the environment and in flags, with commas.
 const LISTS: [&str; 1] = ["server.trusted_proxies"];
+/// The longest length of time that can be set: 10 years.
+const PERIOD_MAX: Millis = 3_650 * DAY;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -74,7 +76,7 @@ impl Default for Server {
 }
 
 /// `[database]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Database {
     /// `sqlite://file` (made when missing) or `postgres://user:password@host/database`.
@@ -83,6 +85,17 @@ pub struct Database {
     pub max_connections: u32,
     /// Whether `serve` brings the tables up to date by itself.
     pub migrate_on_start: bool,
+}
+
+/// The URL without its password: what prints a configuration must not print that.
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database")
+            .field("url", &crate::store::without_password(&self.url))
+            .field("max_connections", &self.max_connections)
+            .field("migrate_on_start", &self.migrate_on_start)
+            .finish()
+    }
 }
 
 impl Default for Database {
@@ -594,7 +607,20 @@ impl Config {
         check((1..=LIFETIME_MAX_SECONDS).contains(&self.ticket.lifetime.as_seconds()), &|| {
             format!("ticket.lifetime: between 1 and {LIFETIME_MAX_SECONDS} seconds")
         });
-        check(self.events.lease.0 >= SECOND, &|| "events.lease: at least one second".to_owned());
+        // Less than a few round trips and a pause of the collector would sign people out at random.
+        check(self.events.lease.0 >= 10 * SECOND, &|| {
+            "events.lease: at least 10 seconds".to_owned()
+        });
+        // Added to the present these stay far from the end of the numbers.
+        for (key, period) in [
+            ("server.shutdown_within", self.server.shutdown_within),
+            ("session.lifetime", self.session.lifetime),
+            ("app_session.lifetime", self.app_session.lifetime),
+            ("events.lease", self.events.lease),
+            ("password.wait", self.password.wait),
+        ] {
+            check(period.0 <= PERIOD_MAX, &|| format!("{key}: at most 10 years"));
+        }
         check((1..=300).contains(&self.events.longest_wait.as_seconds()), &|| {
             "events.longest_wait: between 1 and 300 seconds".to_owned()
         });

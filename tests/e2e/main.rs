@@ -7,4 +7,5 @@ mod deadlocks;
 mod migrated_elsewhere;
 mod running;
 mod scene;
+mod settings;
 mod spine;

@@ -129,7 +129,7 @@ impl Tries {
 pub type Stored<T> = Result<T, StoreError>;
 
 /// Where the database is.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// `sqlite://file` or `postgres://…`.
     pub url: String,
