@@ -5,6 +5,7 @@ mod commands;
 mod configuration;
 mod deadlocks;
 mod migrated_elsewhere;
+mod replaced_master_key;
 mod running;
 mod scene;
 mod settings;
