@@ -43,7 +43,7 @@ async fn signing_out_everywhere_reaches_passport_from_an_expired_page() {
         .unwrap();
         let plant = move |session: Session| {
             session.insert("passport", &kept).unwrap();
-            async { HttpResponse::Ok() }
+            async { HttpResponse::Ok().finish() }
         };
         let app = test::init_service(
             App::new()
