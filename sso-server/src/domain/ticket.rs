@@ -64,6 +64,8 @@ pub enum Refusal {
     TooOld,
     /// Spent before.
     AlreadyUsed,
+    /// The app was disabled since it called.
+    AppDisabled,
     /// The session behind it is over.
     SessionOver,
     /// The person's account is disabled, or suspended at this app.
@@ -81,6 +83,7 @@ impl Refusal {
             Self::WrongVerifier => "wrong_verifier",
             Self::TooOld => "too_old",
             Self::AlreadyUsed => "already_used",
+            Self::AppDisabled => "app_disabled",
             Self::SessionOver => "session_over",
             Self::UserBarred => "user_barred",
         }

@@ -31,7 +31,7 @@ use crate::{
         token::Digest,
     },
     store::{
-        StoreError, Stored, Tries, activations, app_sessions, audit,
+        StoreError, Stored, Tries, activations, app_sessions, apps, audit,
         batches::Batches,
         redemptions::{self, Admission, Entrant, MOST, Spend},
         users,
@@ -64,6 +64,9 @@ pub enum RedeemError {
     /// The account was disabled after the ticket was issued.
     #[error("the account is disabled")]
     AccountDisabled,
+    /// The app was disabled since it called.
+    #[error("the app is disabled")]
+    AppDisabled,
     /// The app has suspended this person.
     #[error("the person is suspended at this app")]
     Suspended,
@@ -114,6 +117,7 @@ type Outcome = Result<Redeemed, Denied>;
 enum Denied {
     Refused(Refusal),
     AccountDisabled,
+    AppDisabled,
     Suspended,
     /// The transaction failed: nothing is known.
     Failed,
@@ -182,6 +186,7 @@ impl Denied {
     const fn refusal(self) -> Refusal {
         match self {
             Self::Refused(refusal) => refusal,
+            Self::AppDisabled => Refusal::AppDisabled,
             Self::AccountDisabled | Self::Suspended | Self::Failed => Refusal::UserBarred,
         }
     }
@@ -192,6 +197,7 @@ impl From<Denied> for RedeemError {
         match denied {
             Denied::Refused(refusal) => Self::Refused(refusal),
             Denied::AccountDisabled => Self::AccountDisabled,
+            Denied::AppDisabled => Self::AppDisabled,
             Denied::Suspended => Self::Suspended,
             Denied::Failed => Self::Store(StoreError::Unavailable("the redemption failed")),
         }
@@ -263,6 +269,14 @@ async fn try_together(app: &App, items: &[Item]) -> Stored<Vec<Outcome>> {
         .collect();
     let entrants = redemptions::lock_entrants(&mut tx, &sessions, now).await?;
 
+    let version = entrants.values().map(|entrant| entrant.registry_version).max();
+    let clients = items.iter().map(|item| &item.client.id);
+    let enabled = match version {
+        Some(version) => apps::enabled(&app.db, &mut tx, version, clients).await?,
+        // Nobody enters.
+        None => HashSet::new(),
+    };
+
     let mut outcomes = Vec::with_capacity(items.len());
     let mut admissions = Vec::new();
     let mut newcomers: HashMap<(UserId, AppId), &Arc<Client>> = HashMap::new();
@@ -270,6 +284,9 @@ async fn try_together(app: &App, items: &[Item]) -> Stored<Vec<Outcome>> {
     for ((item, standing), spend) in items.iter().zip(standing).zip(&spends) {
         let entrant = entrants.get(&item.claims.sid);
         let outcome = match (standing, &spend.opens) {
+            (Ok(()), Some(_)) if entrant.is_some() && !enabled.contains(&item.client.id) => {
+                Err(Denied::AppDisabled)
+            }
             (Ok(()), Some(opens)) => admit(app, item, entrant, opens, now),
             (Err(refusal), _) => Err(Denied::Refused(refusal)),
             (Ok(()), None) => Err(Denied::Failed),

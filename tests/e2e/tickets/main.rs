@@ -2,6 +2,7 @@
 
 mod age;
 mod binding;
+mod disabled_apps;
 mod forge;
 mod forgery;
 mod replay;
