@@ -3,6 +3,7 @@
 mod follower;
 mod routes;
 mod signed_in;
+mod unsent;
 
 use std::{
     sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -13,6 +14,7 @@ use actix_web::web::{Data, ServiceConfig, get, post, scope};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 pub use self::signed_in::{MaybeSignedIn, NotSignedIn, SignedIn};
+use self::unsent::Unsent;
 use crate::{
     Settings,
     client::{CallError, Client, ClientError},
@@ -32,6 +34,7 @@ struct Shared {
     client: Client,
     instance: String,
     knowledge: RwLock<Knowledge>,
+    unsent: Unsent,
 }
 
 /// Why an app cannot begin.
@@ -56,7 +59,12 @@ impl Passport {
             .unwrap_or_else(|| URL_SAFE_NO_PAD.encode(crate::client::random::<12>()));
         let knowledge = Knowledge::new(settings.max_staleness, settings.when_stale);
         let client = Client::new(settings)?;
-        let shared = Shared { client, instance, knowledge: RwLock::new(knowledge) };
+        let shared = Shared {
+            client,
+            instance,
+            knowledge: RwLock::new(knowledge),
+            unsent: Unsent::default(),
+        };
         let passport = Self { shared: Arc::new(shared) };
         tokio::spawn(follower::follow(Arc::downgrade(&passport.shared)));
         Ok(passport)
@@ -89,9 +97,15 @@ impl Passport {
 
     /// Ends somebody's session: here, at all apps of this device, or on every device. This app
     /// refuses it at once, whether or not Passport can be reached; the answer says whether it could.
+    /// An end of this app's own session is told to Passport later, when it could not be now; a
+    /// farther one is not, since the person may have signed in again by then.
     pub async fn end(&self, session: &AppSession, scope: EndScope) -> Result<Ended, CallError> {
         self.shared.know().end(session, Cause::App);
-        self.client().end(&session.id, scope).await
+        let told = self.client().end(&session.id, scope).await;
+        if told.as_ref().is_err_and(CallError::is_worth_repeating) && scope == EndScope::App {
+            self.shared.unsent.keep(session);
+        }
+        told
     }
 
     /// Whether sessions can be judged: Passport was heard within the time that this app allows.
