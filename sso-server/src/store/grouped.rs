@@ -72,6 +72,8 @@ struct Writer {
     group: Option<Arc<Group>>,
     /// The last job was dropped inside its savepoint.
     abandoned: bool,
+    /// Somebody began to open a group; if it is still so later, they were dropped meanwhile.
+    opening: bool,
     watch: Arc<CommitWatch>,
     cache: Arc<SessionCache>,
 }
@@ -91,7 +93,8 @@ impl GroupedWriter {
         cache: Arc<SessionCache>,
     ) -> Self {
         let connection = Some(connection);
-        let writer = Writer { connection, reconnect, group: None, abandoned: false, watch, cache };
+        let (group, abandoned, opening) = (None, false, false);
+        let writer = Writer { connection, reconnect, group, abandoned, opening, watch, cache };
         let writer = Arc::new(Mutex::new(writer));
         Self { turn: Arc::new(Turn { writer, waiting: AtomicUsize::new(0) }) }
     }
@@ -103,7 +106,7 @@ impl GroupedWriter {
             .map_err(|_| StoreError::Unavailable("the writer was busy too long"))?;
         let mut job = Job { turn: Some(turn), queue: self.turn.clone(), group: None };
         let writer = job.writer()?;
-        writer.recover().await?;
+        writer.recover().await;
         match &writer.group {
             Some(_) => writer.exec("SAVEPOINT job").await?,
             None => writer.open_group().await?,
@@ -129,18 +132,38 @@ impl Writer {
         Ok(())
     }
 
-    /// Undoes what a dropped job left behind.
-    async fn recover(&mut self) -> Stored<()> {
-        if self.abandoned && self.group.is_some() {
-            self.exec("ROLLBACK TO job; RELEASE job").await?;
+    /// Undoes what a dropped job left behind. If that cannot be undone by itself, the whole group is
+    /// given up, and all who are in it hear so.
+    async fn recover(&mut self) {
+        if self.abandoned
+            && self.group.is_some()
+            && let Err(error) = self.exec("ROLLBACK TO job; RELEASE job").await
+        {
+            tracing::error!(%error, "cannot undo an abandoned job: its group is given up");
+            let _ = self.exec("ROLLBACK").await;
+            self.cache.forget_everything();
+            if let Some(group) = self.group.take() {
+                let _ = group.committed.set(false);
+            }
         }
         self.abandoned = false;
-        Ok(())
+    }
+
+    /// Undoes whatever was done of an opening whose caller was dropped.
+    async fn undo_opening(&mut self) {
+        if self.opening {
+            let _ = self.exec("ROLLBACK").await;
+        }
+        self.opening = false;
     }
 
     async fn open_group(&mut self) -> Stored<()> {
         let begin = if self.watch.is_reliable() { BEGIN } else { BEGIN_BARE };
-        if let Err(error) = self.exec(begin).await {
+        self.undo_opening().await;
+        self.opening = true;
+        let begun = self.exec(begin).await;
+        self.opening = false;
+        if let Err(error) = begun {
             // Perhaps a part of it ran, perhaps the connection is gone: start from a clean one.
             let fresh = self.reconnect.connect().await?;
             if let Some(old) = self.connection.replace(fresh) {
@@ -158,8 +181,9 @@ impl Writer {
         Ok(())
     }
 
-    /// Commits the open group, for all who are in it.
+    /// Commits the open group, for all who are in it and were not dropped.
     async fn conclude(&mut self) -> Stored<()> {
+        self.recover().await;
         let Some(group) = self.group.take() else { return Ok(()) };
         self.watch.own_commit_begins();
         let result = self.exec("COMMIT").await;
@@ -232,16 +256,10 @@ async fn lead(queue: Arc<Turn>, group: Arc<Group>) -> bool {
 }
 
 async fn conclude(mut writer: OwnedMutexGuard<Writer>, group: Arc<Group>) -> bool {
-    if group.committed.get().is_none() {
-        if let Err(error) = writer.recover().await {
-            tracing::error!(%error, "cannot undo an abandoned job");
-            let _ = writer.exec("ROLLBACK").await;
-            writer.group = None;
-            writer.cache.forget_everything();
-            let _ = group.committed.set(false);
-        } else if let Err(error) = writer.conclude().await {
-            tracing::error!(%error, "a group of writes could not be committed");
-        }
+    if group.committed.get().is_none()
+        && let Err(error) = writer.conclude().await
+    {
+        tracing::error!(%error, "a group of writes could not be committed");
     }
     *group.committed.get().unwrap_or(&false)
 }
@@ -249,16 +267,20 @@ async fn conclude(mut writer: OwnedMutexGuard<Writer>, group: Arc<Group>) -> boo
 impl Drop for Job {
     fn drop(&mut self) {
         let Some(mut turn) = self.turn.take() else { return };
-        if turn.group.is_none() {
-            return;
-        }
-        turn.abandoned = true;
-        drop(turn);
         // An open transaction would keep other processes out: see that it is concluded soon.
-        if let (Some(group), Ok(runtime)) =
-            (self.group.take(), tokio::runtime::Handle::try_current())
-        {
-            runtime.spawn(lead(self.queue.clone(), group));
+        let runtime = tokio::runtime::Handle::try_current();
+        match (turn.group.clone(), runtime) {
+            (None, Ok(runtime)) if turn.opening => {
+                runtime.spawn(async move { turn.undo_opening().await });
+            }
+            (None, _) => {}
+            (Some(group), runtime) => {
+                turn.abandoned = true;
+                drop(turn);
+                if let Ok(runtime) = runtime {
+                    runtime.spawn(lead(self.queue.clone(), group));
+                }
+            }
         }
     }
 }
