@@ -54,6 +54,11 @@ pub async fn choose_password(app: &App, tx: &mut Tx, user: &UserId, now: Millis)
     Ok(url(app, &token))
 }
 
+/// Voids a person's links: the account goes.
+pub async fn void(tx: &mut Tx, user: &UserId, now: Millis) -> Stored<()> {
+    one_time_links::void(tx, Purpose::ChoosePassword, Some(user), now).await
+}
+
 fn url(app: &App, token: &Token) -> String {
     format!("{}/setup?token={}", app.config.server.public_url, token.expose())
 }

@@ -183,6 +183,7 @@ async fn try_delete(app: &App, name: &str, force: bool) -> Result<Ended, UsersEr
     if user.admin_since.is_some() && !force && users::count_admins(&mut tx).await? == 0 {
         return Err(UsersError::LastAdmin(user.username));
     }
+    one_time_link::void(&mut tx, &user.id, now).await?;
     let why = Ending::by_operator(Cause::Deleted);
     let ended = end_all_of_user_in(app, &mut tx, &user.id, None, why, now).await?;
     let entry = Entry::new(now, Act::UserDeleted).user(&user.id).fact("by", "operator");
