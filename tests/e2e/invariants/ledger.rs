@@ -354,19 +354,20 @@ async fn survives_being_killed(database: Database) {
         node = home.serve();
         let db = Db::open(&Options { url: home.url.clone(), max_connections: 1 }).await.unwrap();
         let apps: Vec<TestApp> = registered.iter().map(|app| at(app, &node)).collect();
-        let mut ledger = ledger.borrow_mut();
-        balance(&node, &apps, &mut ledger, &db).await;
+        let mut books = ledger.take();
+        balance(&node, &apps, &mut books, &db).await;
         db.close().await;
-        acknowledged = ledger.acknowledged;
+        acknowledged = books.acknowledged;
         // The books are closed over what is out; the rest goes on, at the new address.
-        ledger.logins.retain(|login| login.logout == Mark::Not);
-        ledger.logins.truncate(60);
-        for login in &mut ledger.logins {
+        books.logins.retain(|login| login.logout == Mark::Not);
+        books.logins.truncate(60);
+        for login in &mut books.logins {
             let cookies = std::mem::take(&mut login.browser.cookies);
             login.browser = node.browser();
             login.browser.cookies = cookies;
             login.tickets.clear();
         }
+        ledger.replace(books);
     }
     eprintln!("{acknowledged} acts acknowledged over {kills} kills");
     assert!(acknowledged > kills, "there was load");

@@ -203,6 +203,28 @@ async fn a_deleted_account_enters_by_no_way() {
     holds_on_every_way(Event::UserDeleted).await;
 }
 
+// SECURITY-CASES INV-01: nothing is written into the account of somebody who is gone.
+#[actix_web::test]
+async fn a_deleted_account_gets_no_password_by_its_link() {
+    on_both(async |database| {
+        let passport = Passport::on(database).await;
+        let app = passport.add_app("aw").await;
+        let mut walks = Vec::new();
+        for name in ["goes", "stays"] {
+            let mut walk = Walk::prepare(&passport, Way::SetUpLink, name, &app).await;
+            walk.first_step().await;
+            walks.push(walk);
+        }
+        users::delete(&passport.app, "goes", false).await.unwrap();
+        let with_password = "SELECT COUNT(*) FROM users WHERE password_hash IS NOT NULL";
+        assert_eq!(walks[0].last_step().await.status, 410, "the link is void");
+        assert_eq!(passport.count(with_password).await, 0);
+        assert_eq!(walks[1].last_step().await.status, 303);
+        assert_eq!(passport.count(with_password).await, 1);
+    })
+    .await;
+}
+
 // SECURITY-CASES INV-03
 #[actix_web::test]
 async fn a_locked_account_enters_by_no_password() {
