@@ -209,6 +209,11 @@ async fn count(
     let limits = &app.config.throttle;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
+    let policy = Policy::account(limits.account_attempts);
+    let account = match throttles::attempt(&mut tx, counter, policy, now).await? {
+        Answer::Granted(attempt) => Some(attempt),
+        Answer::Blocked { .. } => None,
+    };
     let mut network = None;
     if !known_device {
         let counter = format!("address:{}", login.network);
@@ -221,11 +226,6 @@ async fn count(
             }
         }
     }
-    let policy = Policy::account(limits.account_attempts);
-    let account = match throttles::attempt(&mut tx, counter, policy, now).await? {
-        Answer::Granted(attempt) => Some(attempt),
-        Answer::Blocked { .. } => None,
-    };
     tx.commit().await?;
     Ok(Attempts { account, network })
 }
@@ -233,7 +233,7 @@ async fn count(
 /// The attempts were not made after all.
 async fn give_back(app: &App, attempts: &Attempts) -> Result<(), StoreError> {
     let mut tx = app.db.write().await?;
-    for attempt in [&attempts.network, &attempts.account].into_iter().flatten() {
+    for attempt in [&attempts.account, &attempts.network].into_iter().flatten() {
         throttles::give_back(&mut tx, attempt).await?;
     }
     tx.commit().await

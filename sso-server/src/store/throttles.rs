@@ -83,21 +83,25 @@ pub async fn settle(
     network: Option<&Attempt>,
     now: Millis,
 ) -> Stored<bool> {
-    let network = network.map_or("", |network| network.counter.as_str());
-    let rows: Vec<(String,)> = sqlx::query_as(
-        "UPDATE throttles SET
-             failures = CASE WHEN id = $1 THEN 0 ELSE failures - 1 END,
-             blocked_until = 0
-         WHERE (id = $1 AND (failures <= $4 OR blocked_until <= $3)) OR (id = $2 AND failures > 0)
-         RETURNING id",
+    let settled = sqlx::query(
+        "UPDATE throttles SET failures = 0, blocked_until = 0
+         WHERE id = $1 AND (failures <= $2 OR blocked_until <= $3)",
     )
     .bind(&account.counter)
-    .bind(network)
-    .bind(now)
     .bind(account.number)
-    .fetch_all(conn)
+    .bind(now)
+    .execute(&mut *conn)
     .await?;
-    Ok(rows.iter().any(|(id,)| *id == account.counter))
+    if settled.rows_affected() == 0 {
+        return Ok(false);
+    }
+    // A statement of its own: one for both would lock the rows in whatever order it finds them, and
+    // log-ins that count and log-ins that settle would wait for each other. First the account's,
+    // then the network's, everywhere.
+    if let Some(network) = network {
+        give_back(conn, network).await?;
+    }
+    Ok(true)
 }
 
 /// An attempt that was counted was not made after all.
