@@ -20,7 +20,6 @@ mod demo;
 mod docs;
 mod family;
 mod live_sessions;
-mod methods;
 mod migrated_elsewhere;
 mod operators;
 mod page_languages;
