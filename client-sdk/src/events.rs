@@ -22,9 +22,23 @@ pub struct Knowledge {
     ended: HashMap<Box<str>, (Seconds, Option<Cause>)>,
     heard_at: Option<Seconds>,
     lease: Seconds,
+    /// What was promised to Passport with the last answer's question.
+    patience: Seconds,
     caught_up: bool,
     max_staleness: Option<Seconds>,
     when_stale: WhenStale,
+}
+
+/// What to ask Passport next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// For events after this.
+    pub after: String,
+    /// Waiting for so long.
+    pub wait: Seconds,
+    /// The promise: without an answer this app refuses its sessions so long after the last one.
+    /// `None` when it goes on whatever happens.
+    pub max_staleness: Option<Seconds>,
 }
 
 /// Whether an app session holds.
@@ -48,6 +62,7 @@ impl Knowledge {
             ended: HashMap::new(),
             heard_at: None,
             lease: 60,
+            patience: 0,
             caught_up: false,
             max_staleness: max_staleness
                 .map(|time| Seconds::try_from(time.as_secs()).unwrap_or(Seconds::MAX)),
@@ -55,15 +70,16 @@ impl Knowledge {
         }
     }
 
-    /// Ask for events after this.
-    pub fn cursor(&self) -> &str {
-        &self.cursor
-    }
-
-    /// How long Passport may be asked to wait, so that it is heard well within the lease.
-    pub fn longest_wait(&self) -> Seconds {
-        let patience = self.max_staleness.unwrap_or(self.lease).min(self.lease);
-        (patience / 3).clamp(1, 25)
+    /// What to ask next. While catching up there is nothing to wait for.
+    pub fn question(&self) -> Question {
+        let patience = self.max_staleness.unwrap_or(self.lease);
+        let refuses = self.when_stale == WhenStale::Refuse;
+        Question {
+            after: self.cursor.clone(),
+            // So that it is heard well within the lease.
+            wait: if self.caught_up { (patience.min(self.lease) / 3).clamp(1, 25) } else { 0 },
+            max_staleness: refuses.then_some(patience),
+        }
     }
 
     /// Whether the log has been read to its end since the start.
@@ -71,8 +87,9 @@ impl Knowledge {
         self.caught_up
     }
 
-    /// Takes in an answer that arrived at `now`. Applying an event twice changes nothing.
-    pub fn apply(&mut self, page: &EventPage, now: Seconds) {
+    /// Takes in the answer to `asked`, which arrived at `now`. Applying an event twice changes
+    /// nothing.
+    pub fn apply(&mut self, asked: &Question, page: &EventPage, now: Seconds) {
         for event in &page.events {
             if event.kind != EventKind::SessionEnded {
                 continue;
@@ -86,6 +103,8 @@ impl Knowledge {
         }
         self.cursor.clone_from(&page.cursor);
         self.lease = page.lease_seconds;
+        // Only what Passport was told counts: it reckons by that until when this app may accept.
+        self.patience = asked.max_staleness.unwrap_or(Seconds::MAX);
         self.heard_at = Some(now);
         // Pages come full until the end of the log is reached.
         self.caught_up |= page.events.is_empty();
@@ -124,10 +143,8 @@ impl Knowledge {
         if !self.caught_up {
             return true;
         }
-        let patience = self.max_staleness.unwrap_or(self.lease);
-        let silent =
-            self.heard_at.is_none_or(|heard| now - heard >= patience || now < heard - patience);
-        silent && self.when_stale == WhenStale::Refuse
+        let refuses = self.when_stale == WhenStale::Refuse;
+        refuses && self.heard_at.is_none_or(|heard| (now - heard).abs() >= self.patience)
     }
 }
 
@@ -161,6 +178,7 @@ mod tests {
                 cause: Some(Cause::Admin),
                 at: 0,
                 expires_at: Some(*until),
+                replaced_by: None,
             })
             .collect();
         EventPage { events, cursor: cursor.into(), lease_seconds: 60 }
@@ -168,7 +186,7 @@ mod tests {
 
     fn knowledge(when_stale: WhenStale) -> Knowledge {
         let mut knowledge = Knowledge::new(None, when_stale);
-        knowledge.apply(&page(&[], "0"), 0);
+        knowledge.apply(&knowledge.question(), &page(&[], "0"), 0);
         knowledge
     }
 
@@ -176,9 +194,9 @@ mod tests {
     fn nothing_is_accepted_before_the_log_was_read() {
         let mut knowledge = Knowledge::new(None, WhenStale::Continue);
         assert_eq!(knowledge.judge(&session("a"), 1), Verdict::Unknown);
-        knowledge.apply(&page(&[("b", 900)], "1"), 1);
+        knowledge.apply(&knowledge.question(), &page(&[("b", 900)], "1"), 1);
         assert_eq!(knowledge.judge(&session("a"), 1), Verdict::Unknown, "there may be more");
-        knowledge.apply(&page(&[], "1"), 1);
+        knowledge.apply(&knowledge.question(), &page(&[], "1"), 1);
         assert_eq!(knowledge.judge(&session("a"), 1), Verdict::Valid);
         assert_eq!(knowledge.judge(&session("b"), 1), Verdict::Ended(Some(Cause::Admin)));
     }
@@ -186,14 +204,31 @@ mod tests {
     #[test]
     fn an_end_is_for_one_session_and_for_ever() {
         let mut knowledge = knowledge(WhenStale::Refuse);
-        knowledge.apply(&page(&[("a", 1_000)], "1"), 10);
-        knowledge.apply(&page(&[("a", 1_000)], "1"), 20);
+        knowledge.apply(&knowledge.question(), &page(&[("a", 1_000)], "1"), 10);
+        knowledge.apply(&knowledge.question(), &page(&[("a", 1_000)], "1"), 20);
         assert_eq!(knowledge.judge(&session("a"), 20), Verdict::Ended(Some(Cause::Admin)));
         assert_eq!(knowledge.judge(&session("b"), 20), Verdict::Valid);
         knowledge.forget_expired(999);
         assert_eq!(knowledge.judge(&session("a"), 999), Verdict::Ended(Some(Cause::Admin)));
         knowledge.forget_expired(1_000);
         assert_eq!(knowledge.judge(&session("a"), 1_000), Verdict::Expired, "forgotten, yet over");
+    }
+
+    // What Passport was not told is not relied on: a longer lease counts from the next question on.
+    #[test]
+    fn trust_lasts_as_long_as_was_promised() {
+        let mut knowledge = Knowledge::new(None, WhenStale::Refuse);
+        let first = knowledge.question();
+        assert_eq!(first.max_staleness, Some(60));
+        let generous = EventPage { lease_seconds: 600, ..page(&[], "0") };
+        knowledge.apply(&first, &generous, 0);
+        assert_eq!(knowledge.judge(&session("a"), 60), Verdict::Unknown);
+        let second = knowledge.question();
+        assert_eq!(second.max_staleness, Some(600));
+        knowledge.apply(&second, &generous, 60);
+        assert_eq!(knowledge.judge(&session("a"), 659), Verdict::Valid);
+        let going_on = Knowledge::new(None, WhenStale::Continue);
+        assert_eq!(going_on.question().max_staleness, None, "no promise");
     }
 
     #[test]
@@ -204,8 +239,8 @@ mod tests {
         let going_on = knowledge(WhenStale::Continue);
         assert_eq!(going_on.judge(&session("a"), 600), Verdict::Valid);
         let mut strict = Knowledge::new(Some(Duration::from_secs(5)), WhenStale::Refuse);
-        strict.apply(&page(&[], "0"), 0);
+        strict.apply(&strict.question(), &page(&[], "0"), 0);
         assert_eq!(strict.judge(&session("a"), 5), Verdict::Unknown);
-        assert!(strict.longest_wait() < 5, "asks often enough to keep its trust");
+        assert!(strict.question().wait < 5, "asks often enough to keep its trust");
     }
 }

@@ -21,6 +21,8 @@ pub struct Settings {
     pub when_stale: WhenStale,
     /// Names this running copy of the app; chosen at random when `None`.
     pub instance: Option<String>,
+    /// The version of the app, shown beside the instance where admins wait for it.
+    pub version: Option<String>,
 }
 
 /// What an app does with its sessions when it has not heard from Passport for too long.
@@ -95,6 +97,7 @@ impl Settings {
             max_staleness: None,
             when_stale: WhenStale::Refuse,
             instance: None,
+            version: None,
         })
     }
 

@@ -9,6 +9,11 @@ use serde::{Deserialize, Serialize};
 /// Unix time in seconds.
 pub type Seconds = i64;
 
+/// An answer to a poll counts only if it arrives within the asked wait and this much more: what an
+/// instance promised to Passport ("without an answer I refuse by myself after …") stays true when
+/// an answer is held up on the way.
+pub const ANSWER_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Body of `POST /api/v1/tickets/redeem`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -250,6 +255,37 @@ pub struct Event {
     /// and may be forgotten.
     #[serde(default)]
     pub expires_at: Option<Seconds>,
+    /// With cause `kicked`: the log-in that took its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<Replacement>,
+}
+
+/// The log-in that displaced a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replacement {
+    /// The new session at Passport.
+    pub session: String,
+    /// On what: "Firefox on Windows".
+    pub device: String,
+    /// From what address, shortened to its network.
+    pub address: String,
+    /// When.
+    pub at: Seconds,
+}
+
+/// Body of `POST /api/v1/events/leave`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeaveRequest {
+    /// The running copy of the app that stops, and accepts no session any more.
+    pub instance: String,
+}
+
+/// Answer of `POST /api/v1/events/leave`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// Whether the instance was known.
+    pub known: bool,
 }
 
 /// Kinds of events.

@@ -14,6 +14,7 @@ use crate::{
         signing_keys::{self, KeysError},
     },
     hashing::{self, BadParameters, PasswordPool},
+    metrics::Metrics,
     random::Random,
     store::{self, Db, MigrateError, OpenError, StoreError},
     tokens::{
@@ -52,6 +53,8 @@ pub struct App {
     pub lanes: Lanes,
     /// Signs of life under way.
     pub touches: Arc<Semaphore>,
+    /// Figures for whoever watches.
+    pub metrics: Metrics,
 }
 
 /// Why the program cannot run. Each says what to do.
@@ -133,6 +136,7 @@ impl App {
             redemptions: Redemptions::default(),
             lanes: Lanes::default(),
             touches: Arc::new(Semaphore::new(TOUCHES)),
+            metrics: Metrics::default(),
         }))
     }
 }

@@ -55,6 +55,8 @@ pub struct Server {
     pub workers: usize,
     /// Proxies whose `X-Forwarded-For` counts, as addresses or networks.
     pub trusted_proxies: Vec<String>,
+    /// Who may read `/metrics`, as addresses or networks.
+    pub metrics_from: Vec<String>,
     /// How long requests under way may take when the server is told to stop.
     pub shutdown_within: Period,
 }
@@ -66,6 +68,7 @@ impl Default for Server {
             public_url: "http://sso.localhost:8800".into(),
             workers: 0,
             trusted_proxies: Vec::new(),
+            metrics_from: vec!["127.0.0.0/8".into(), "::1".into()],
             shutdown_within: Period::seconds(30),
         }
     }
@@ -394,6 +397,7 @@ pub fn load(
             .separator("__")
             .list_separator(",")
             .with_list_parse_key("server.trusted_proxies")
+            .with_list_parse_key("server.metrics_from")
             .try_parsing(true)
             .source(Some(ours.iter().cloned().collect())),
     );
@@ -532,10 +536,16 @@ impl Config {
         if let Err(why) = public_url(&self.server.public_url) {
             check(false, &|| format!("server.public_url: {why}"));
         }
-        for proxy in &self.server.trusted_proxies {
-            check(parse_network(proxy).is_some(), &|| {
+        let networks = [
+            ("trusted_proxies", &self.server.trusted_proxies),
+            ("metrics_from", &self.server.metrics_from),
+        ];
+        for (key, network) in
+            networks.into_iter().flat_map(|(key, all)| all.iter().map(move |one| (key, one)))
+        {
+            check(parse_network(network).is_some(), &|| {
                 format!(
-                    "server.trusted_proxies: `{proxy}` is neither an address nor a network such as 10.0.0.0/8"
+                    "server.{key}: `{network}` is neither an address nor a network such as 10.0.0.0/8"
                 )
             });
         }
@@ -628,6 +638,11 @@ impl Config {
     /// The networks of trusted proxies.
     pub fn trusted_proxies(&self) -> Vec<IpNet> {
         self.server.trusted_proxies.iter().filter_map(|text| parse_network(text)).collect()
+    }
+
+    /// The networks that may read `/metrics`.
+    pub fn metrics_from(&self) -> Vec<IpNet> {
+        self.server.metrics_from.iter().filter_map(|text| parse_network(text)).collect()
     }
 
     /// How long sessions hold.

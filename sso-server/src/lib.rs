@@ -9,7 +9,8 @@
 //! 6. [`cli`]: the command line. [`config`]: what can be set. [`app`]: all of it put together.
 //!
 //! [`clock`] and [`random`] are the only places that ask the system for time and chance;
-//! [`hashing`] is the pool in which passwords are hashed.
+//! [`hashing`] is the pool in which passwords are hashed; [`metrics`] are the figures for whoever
+//! watches.
 
 pub mod app;
 pub mod cli;
@@ -18,6 +19,7 @@ pub mod config;
 pub mod domain;
 pub mod flows;
 pub mod hashing;
+pub mod metrics;
 pub mod random;
 pub mod store;
 pub mod tokens;

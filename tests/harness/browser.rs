@@ -22,6 +22,8 @@ pub struct Browser {
     pub cookies: BTreeMap<String, String>,
     /// The raw `Set-Cookie` headers of the last answer.
     pub set_cookies: Vec<String>,
+    /// What it says it is.
+    pub user_agent: String,
     /// Sent with every request, beside the usual.
     pub headers: Vec<(String, String)>,
 }
@@ -53,7 +55,8 @@ impl Browser {
         let http = reqwest::Client::builder().redirect(Policy::none()).no_proxy().build().unwrap();
         let host = public_url.split_once("://").unwrap().1.to_owned();
         let (cookies, set_cookies, headers) = Default::default();
-        Self { http, address, host, cookies, set_cookies, headers }
+        let user_agent = FIREFOX.to_owned();
+        Self { http, address, host, cookies, set_cookies, user_agent, headers }
     }
 
     /// Opens a path.
@@ -103,7 +106,7 @@ impl Browser {
             .http
             .request(method, format!("http://{}{path}", self.address))
             .header("host", &self.host)
-            .header("user-agent", FIREFOX)
+            .header("user-agent", &self.user_agent)
             .header("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8");
         if !self.cookies.is_empty() {
             let cookies: Vec<String> =

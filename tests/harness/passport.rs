@@ -173,6 +173,19 @@ impl Passport {
         row.get(0)
     }
 
+    /// Waits until a number in the database is what it should be.
+    pub async fn until(&self, sql: &'static str, wanted: i64) {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        loop {
+            let found = self.count(sql).await;
+            if found == wanted {
+                return;
+            }
+            assert!(std::time::Instant::now() < deadline, "{sql}: {found}, not {wanted}");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+
     /// A text from the database.
     pub async fn text(&self, sql: &'static str) -> String {
         let row =

@@ -20,17 +20,12 @@ pub(super) async fn follow(shared: Weak<Shared>) {
 }
 
 async fn once(shared: &Arc<Shared>) -> bool {
-    let (cursor, wait) = {
-        let known = shared.known();
-        // While catching up there is nothing to wait for.
-        let wait = if known.is_caught_up() { known.longest_wait() } else { 0 };
-        (known.cursor().to_owned(), wait)
-    };
-    match shared.client.events(&cursor, &shared.instance, wait).await {
+    let question = shared.known().question();
+    match shared.client.events(&shared.instance, &question).await {
         Ok(page) => {
             let now = now();
             let mut knowledge = shared.know();
-            knowledge.apply(&page, now);
+            knowledge.apply(&question, &page, now);
             knowledge.forget_expired(now);
             true
         }

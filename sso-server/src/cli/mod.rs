@@ -4,6 +4,7 @@
 mod apps;
 mod keys;
 mod output;
+mod proofs;
 mod serve;
 mod sessions;
 mod users;

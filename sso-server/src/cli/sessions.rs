@@ -1,15 +1,21 @@
 //! `session …`
 
+use std::time::Duration;
+
 use clap::Subcommand;
 use client_sdk::wire::Cause;
 use serde_json::json;
 
-use super::{Refused, output};
+use super::{
+    Refused, output,
+    proofs::{self, wait_for_apps},
+};
 use crate::{
     app::App,
     domain::seconds,
     flows::{
         end_session::{Ending, end_session},
+        prove_logout::prove_logout,
         users,
     },
     store,
@@ -36,6 +42,12 @@ pub(super) enum Command {
         /// Why, for the audit log
         #[arg(long, default_value = "")]
         reason: String,
+        /// Wait until every app has confirmed, and say so
+        #[arg(long)]
+        wait: bool,
+        /// How long to wait at most
+        #[arg(long, value_name = "TIME", default_value = "2min", value_parser = humantime::parse_duration)]
+        within: Duration,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -84,23 +96,29 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
                 output::table(&["ID", "NAME", "DEVICE", "ADDRESS", "LAST SEEN", "APPS"], &rows);
             }
         }
-        Command::End { id, reason, json } => {
-            let by = if reason.is_empty() {
-                "operator".to_owned()
-            } else {
-                format!("operator: {reason}")
-            };
-            let why = Ending { cause: Cause::Admin, by: &by, address: None };
+        Command::End { id, reason, wait, within, json } => {
+            let reason = Some(reason.as_str()).filter(|reason| !reason.is_empty());
+            let why = Ending { reason, ..Ending::by_operator(Cause::Admin) };
             let ended = end_session(app, &id.as_str().into(), why).await?;
             if ended.sessions == 0 {
                 return Err(Refused(format!("no live session is called {id}")));
             }
-            if json {
-                output::json(
-                    &json!({ "sessions": ended.sessions, "app_sessions": ended.app_sessions }),
-                );
-            } else {
+            if !json {
                 output::say(&format!("Ended the session, {} at apps.", ended.app_sessions));
+            }
+            let proof = match ended.logout.filter(|_| wait || json) {
+                Some(logout) if wait => wait_for_apps(app, &logout, within, json).await?,
+                Some(logout) => prove_logout(app, &logout).await?,
+                None => None,
+            };
+            if json {
+                output::json(&json!({
+                    "sessions": ended.sessions, "app_sessions": ended.app_sessions,
+                    "logout": proof.as_ref().map(proofs::as_json),
+                }));
+            }
+            if let Some(proof) = proof.filter(|proof| wait && !proof.is_done()) {
+                return Err(Refused(proofs::unfinished(&proof, app.clock.now())));
             }
         }
     }

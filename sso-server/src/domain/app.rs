@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Millis,
     return_url::{Origin, ReturnUrl},
@@ -10,7 +12,8 @@ use super::{
 
 /// The name of an app on the wire: `aw`. Lower-case ASCII, so that it fits into HTTP Basic, a URL
 /// and a log line without quoting.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct AppId(String);
 
 /// The text is not an app id.

@@ -23,6 +23,8 @@ pub enum Act {
     SessionEnded,
     /// One app's session ended, the session went on.
     AppSessionEnded,
+    /// A logout of many was ordered.
+    LogoutOrdered,
     /// An account was made.
     UserAdded,
     /// An account was disabled.
@@ -54,6 +56,7 @@ impl Act {
             Self::TicketRefused => "ticket.refused",
             Self::SessionEnded => "session.ended",
             Self::AppSessionEnded => "app_session.ended",
+            Self::LogoutOrdered => "logout.ordered",
             Self::UserAdded => "user.added",
             Self::UserDisabled => "user.disabled",
             Self::UserEnabled => "user.enabled",

@@ -1,5 +1,7 @@
 //! Devices as people recognise them: "Firefox on Windows".
 
+use serde::{Deserialize, Serialize};
+
 /// What a User-Agent header says, in a person's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
@@ -10,7 +12,8 @@ pub struct Device {
 }
 
 /// Kinds of devices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DeviceClass {
     /// A computer's browser.
     Desktop,

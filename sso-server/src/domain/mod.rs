@@ -2,9 +2,11 @@
 
 pub mod app;
 pub mod audit;
+pub mod confirmation;
 pub mod device;
 pub mod id;
 pub mod password;
+pub mod reach;
 pub mod return_url;
 pub mod session;
 pub mod throttle;

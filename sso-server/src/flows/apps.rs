@@ -2,17 +2,22 @@
 
 use client_sdk::wire::Cause;
 
-use super::end_session::{Ended, end_app_in};
+use super::{
+    end_session::Ending,
+    log_out_many::{carry_out, order_in},
+};
 use crate::{
     app::App,
     domain::{
         Millis,
         app::{App as Client, AppId, AppIdError},
         audit::{Act, Entry},
+        id::LogoutId,
+        reach::Reach,
         return_url::{Origin, ReturnUrl, UrlError, checked},
         token::Token,
     },
-    store::{StoreError, Stored, apps, audit},
+    store::{StoreError, Stored, Tx, apps, audit, logouts::LogoutRow},
 };
 
 /// Bits of `app_flag`: an i64 without its sign.
@@ -146,18 +151,18 @@ pub async fn rotate_secret(app: &App, id: &str, overlap: Millis) -> Result<Token
 }
 
 /// Shuts an app off: no tickets, no redemptions, no API; its sessions end.
-pub async fn disable(app: &App, id: &str) -> Result<Ended, AppsError> {
+pub async fn disable(app: &App, id: &str) -> Result<LogoutRow, AppsError> {
     let id = registered(app, id).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     if !apps::set_disabled(&mut tx, &id, Some(now)).await? {
         return Err(AppsError::Already(id, "disabled"));
     }
-    let ended = end_app_in(app, &mut tx, &id, Cause::AppDisabled, now).await?;
+    let logout = order_all_out(app, &mut tx, &id, now).await?;
     let entry = Entry::new(now, Act::AppChanged).app(&id).fact("change", "disabled");
     audit::append(&mut tx, &[entry], &app.random).await?;
     tx.commit().await?;
-    Ok(ended)
+    Ok(carry_out(app, &logout).await?)
 }
 
 /// Lets an app back in. A redemption may have slipped in beside the shutting off on PostgreSQL;
@@ -169,24 +174,31 @@ pub async fn enable(app: &App, id: &str) -> Result<(), AppsError> {
     if !apps::set_disabled(&mut tx, &id, None).await? {
         return Err(AppsError::Already(id, "enabled"));
     }
-    end_app_in(app, &mut tx, &id, Cause::AppDisabled, now).await?;
+    let logout = order_all_out(app, &mut tx, &id, now).await?;
     let entry = Entry::new(now, Act::AppChanged).app(&id).fact("change", "enabled");
     audit::append(&mut tx, &[entry], &app.random).await?;
     tx.commit().await?;
+    carry_out(app, &logout).await?;
     Ok(())
 }
 
+/// Everybody is out of an app that is shut off; while it is, nothing at it is accepted anyway.
+async fn order_all_out(app: &App, tx: &mut Tx, id: &AppId, now: Millis) -> Stored<LogoutId> {
+    let reach = Reach::App { app: id.clone() };
+    order_in(app, tx, &reach, Ending::by_operator(Cause::AppDisabled), now).await
+}
+
 /// Removes an app for good.
-pub async fn delete(app: &App, id: &str) -> Result<Ended, AppsError> {
+pub async fn delete(app: &App, id: &str) -> Result<LogoutRow, AppsError> {
     let id = registered(app, id).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     apps::delete(&mut tx, &id, now).await?;
-    let ended = end_app_in(app, &mut tx, &id, Cause::AppDisabled, now).await?;
+    let logout = order_all_out(app, &mut tx, &id, now).await?;
     let entry = Entry::new(now, Act::AppChanged).app(&id).fact("change", "deleted");
     audit::append(&mut tx, &[entry], &app.random).await?;
     tx.commit().await?;
-    Ok(ended)
+    Ok(carry_out(app, &logout).await?)
 }
 
 /// All apps.

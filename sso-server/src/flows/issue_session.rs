@@ -2,7 +2,7 @@
 
 use client_sdk::wire::Cause;
 
-use super::end_session::{self, Ending};
+use super::end_session::{self, Ending, Target};
 use crate::{
     app::App,
     domain::{
@@ -105,11 +105,11 @@ pub async fn issue_session(
             }
         } else {
             let why = Ending {
-                cause: Cause::User,
-                by: "another log-in in this browser",
                 address: Some(&origin.address),
+                ..Ending::by(Cause::User, "another log-in in this browser")
             };
-            end_session::end_sessions(app, tx, std::slice::from_ref(&current.id), why, now).await?;
+            let target = Target::Sessions(vec![current.id.clone()]);
+            end_session::end(app, tx, &target, why, now).await?;
         }
     }
 

@@ -7,13 +7,16 @@
 pub mod app_sessions;
 pub mod apps;
 pub mod end_session;
+pub mod expire_sessions;
 pub mod follow_events;
 pub mod housekeeping;
 pub mod installation;
 pub mod issue_session;
 pub mod issue_ticket;
 pub mod log_in;
+pub mod log_out_many;
 pub mod one_time_link;
+pub mod prove_logout;
 pub mod redeem_ticket;
 pub mod replace_master_key;
 pub mod signing_keys;

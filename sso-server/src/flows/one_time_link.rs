@@ -160,7 +160,7 @@ pub async fn use_link(
         }
         (Purpose::ChoosePassword, Some(user), _) => {
             users::set_password(&mut tx, &user, &hash, now).await?;
-            let why = Ending { cause: Cause::PasswordChanged, by: "user", address: None };
+            let why = Ending::by(Cause::PasswordChanged, "user");
             end_all_of_user_in(app, &mut tx, &user, None, why, now).await?;
             let entry = Entry::new(now, Act::PasswordSet).user(&user);
             audit::append(&mut tx, &[entry], &app.random).await?;

@@ -2,13 +2,14 @@
 
 use std::sync::LazyLock;
 
-use client_sdk::wire::{Cause, EventKind};
+use client_sdk::wire::{Cause, EventKind, Replacement};
 use sqlx::Row;
 
 use super::{
     Conn, Stored, Tx,
     app_sessions::cause,
     padded::{MOST, Padded},
+    wakes::Topic,
 };
 use crate::domain::{
     Millis,
@@ -33,26 +34,25 @@ pub struct NewEvent {
     pub cause: Option<Cause>,
     /// When the app session would have been over anyway.
     pub expires_at: Option<Millis>,
+    /// What is there to tell beside the cause.
+    pub detail: Option<Replacement>,
 }
 
 /// Appends to an app's log and wakes its readers with the commit. Moving the head locks its row, so
 /// numbers become visible in order: who has read up to `n` has missed nothing below. Whoever
 /// appends to several logs does so in the order of app ids, so that two transactions cannot wait
-/// for each other.
-pub async fn append(tx: &mut Tx, app: &AppId, new: &[NewEvent], now: Millis) -> Stored<()> {
+/// for each other. Answers the number of the last entry.
+pub async fn append(tx: &mut Tx, app: &AppId, new: &[NewEvent], now: Millis) -> Stored<i64> {
     static INSERT: LazyLock<Padded> = LazyLock::new(|| {
         Padded::rows(
             "INSERT INTO events (app_id, seq, id, kind, app_session_id, session_id, user_id, cause, at,
-                 expires_at)
+                 expires_at, detail)
              VALUES ",
             0,
-            10,
+            11,
             " ON CONFLICT (app_id, seq) DO NOTHING",
         )
     });
-    if new.is_empty() {
-        return Ok(());
-    }
     let count = i64::try_from(new.len()).unwrap_or(i64::MAX);
     let (head,): (i64,) =
         sqlx::query_as("UPDATE event_logs SET head = head + $1 WHERE app_id = $2 RETURNING head")
@@ -75,12 +75,24 @@ pub async fn append(tx: &mut Tx, app: &AppId, new: &[NewEvent], now: Millis) -> 
                 .bind(event.user.as_str())
                 .bind(event.cause.map(Cause::as_str))
                 .bind(now)
-                .bind(event.expires_at);
+                .bind(event.expires_at)
+                .bind(event.detail.as_ref().and_then(|detail| serde_json::to_string(detail).ok()));
         }
         query.execute(&mut **tx).await?;
     }
-    tx.wake(app);
-    Ok(())
+    tx.wake(Topic::Events(app.clone()));
+    Ok(head)
+}
+
+/// Holds an app's log for the rest of the transaction: whoever appends, or writes down how far it
+/// was read, comes one after the other.
+pub async fn lock(tx: &mut Tx, app: &AppId) -> Stored<i64> {
+    let row: Option<(i64,)> =
+        sqlx::query_as("UPDATE event_logs SET head = head WHERE app_id = $1 RETURNING head")
+            .bind(app.as_str())
+            .fetch_optional(&mut **tx)
+            .await?;
+    Ok(row.map_or(0, |(head,)| head))
 }
 
 /// A stored entry.
@@ -104,6 +116,8 @@ pub struct StoredEvent {
     pub at: Millis,
     /// When the app session would have been over anyway.
     pub expires_at: Option<Millis>,
+    /// What is there to tell beside the cause.
+    pub detail: Option<Replacement>,
 }
 
 /// Entries after `after`, oldest first.
@@ -114,7 +128,8 @@ pub async fn after(
     limit: i64,
 ) -> Stored<Vec<StoredEvent>> {
     let rows = sqlx::query(
-        "SELECT seq, id, kind, app_session_id, session_id, user_id, cause, at, expires_at
+        "SELECT seq, id, kind, app_session_id, session_id, user_id, cause, at, expires_at,
+                detail
          FROM events
          WHERE app_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
     )
@@ -136,6 +151,9 @@ pub async fn after(
                 cause: word.map(|word| cause(Some(word))).transpose()?,
                 at: row.try_get(7)?,
                 expires_at: row.try_get(8)?,
+                detail: row
+                    .try_get::<Option<String>, _>(9)?
+                    .and_then(|text| serde_json::from_str(&text).ok()),
             })
         })
         .collect()

@@ -39,6 +39,8 @@ pub struct Web {
     pub view: View,
     /// Proxies whose forwarding headers count.
     pub proxies: Vec<IpNet>,
+    /// Networks that may read `/metrics`.
+    pub metrics_from: Vec<IpNet>,
     /// Names under which this server may be addressed.
     pub hosts: Vec<String>,
     /// Signs the session cookie.
@@ -52,6 +54,7 @@ impl Web {
         Self {
             view: View::new(app.config.pages.default_locale.as_str()),
             proxies: app.config.trusted_proxies(),
+            metrics_from: app.config.metrics_from(),
             hosts: door::hosts(&app.config.server.public_url, listens),
             cookie_key: Key::from(&*app.secrets.cookie_key()),
             app,
@@ -67,6 +70,7 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
             // Machines
             .service(only(resource("/healthz").route(get().to(api::health::alive))))
             .service(only(resource("/readyz").route(get().to(api::health::ready))))
+            .service(only(resource("/metrics").route(get().to(api::health::metrics))))
             .service(only(
                 resource("/.well-known/passport-configuration")
                     .route(get().to(api::well_known::configuration)),
@@ -86,6 +90,7 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                         resource("/app-sessions/{id}/end").route(post().to(api::app_sessions::end)),
                     ))
                     .service(only(resource("/events").route(get().to(api::events::follow))))
+                    .service(only(resource("/events/leave").route(post().to(api::events::leave))))
                     .default_service(route().to(api::error::not_found)),
             )
             .service(

@@ -7,12 +7,15 @@ use actix_web::{
     http::header::{ACCEPT, CONTENT_TYPE},
     web::{Bytes, Data},
 };
-use client_sdk::wire::EventPage;
+use client_sdk::wire::{EventPage, LeaveRequest, Left};
 use futures_util::stream;
 use serde::Deserialize;
 
 use super::{
-    super::{Web, input::Query},
+    super::{
+        Web,
+        input::{Json, Query},
+    },
     client::AuthenticatedClient,
     error::ApiError,
 };
@@ -24,6 +27,8 @@ use crate::{
 
 /// A quiet stream says that it lives this often; proxies close silent connections.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Longest promise, in seconds: a year.
+const STALENESS_MOST: u64 = 31_536_000;
 
 /// What an app asks.
 #[derive(Debug, Deserialize)]
@@ -31,6 +36,8 @@ pub struct EventsQuery {
     after: Option<String>,
     instance: Option<String>,
     wait: Option<u64>,
+    version: Option<String>,
+    max_staleness: Option<u64>,
 }
 
 /// Answers the entries after a cursor.
@@ -63,11 +70,37 @@ pub async fn follow(
         }
         other => other,
     };
-    let ask = Follow { after, instance, wait: Duration::from_secs(query.wait.unwrap_or(0)) };
+    let version = match query.version {
+        Some(version) if version.len() > 64 || version.chars().any(char::is_control) => {
+            return Err(ApiError::invalid_request(
+                "version: at most 64 bytes, without control characters.",
+            ));
+        }
+        other => other,
+    };
+    let max_staleness = match query.max_staleness {
+        Some(seconds) if seconds > STALENESS_MOST => {
+            return Err(ApiError::invalid_request("max_staleness: at most 31536000 seconds."));
+        }
+        // What an open stream is relied on for, nobody writes down: it promises nothing.
+        seconds => seconds.map(Duration::from_secs).filter(|_| !streamed),
+    };
+    let wait = Duration::from_secs(query.wait.unwrap_or(0));
+    let ask = Follow { after, instance, wait, version, max_staleness };
     if streamed {
         return Ok(stream_events(web.app.clone(), client.0, ask));
     }
     Ok(HttpResponse::Ok().json(page(&web.app, &client.0, &ask).await?))
+}
+
+/// `POST /api/v1/events/leave`: a running copy of the app stops.
+pub async fn leave(
+    web: Data<Web>,
+    client: AuthenticatedClient,
+    body: Json<LeaveRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let known = follow_events::leave(&web.app, &client.0, &body.0?.instance).await?;
+    Ok(HttpResponse::Ok().json(Left { known }))
 }
 
 async fn page(app: &App, client: &Client, ask: &Follow) -> Result<EventPage, ApiError> {
@@ -107,7 +140,7 @@ fn stream_events(app: Arc<App>, client: Arc<Client>, ask: Follow) -> HttpRespons
             };
             let text = sse(&page, ask.after.is_none());
             // Asking confirmed what came before; what is sent now is not confirmed by being sent.
-            let next = Follow { after: page.cursor.parse().ok(), instance: None, wait: HEARTBEAT };
+            let next = Follow { after: page.cursor.parse().ok(), instance: None, ..ask };
             let goes_on = follow_events::goes_on(&app, &client);
             Some((Ok::<_, actix_web::Error>(Bytes::from(text)), goes_on.then_some(next)))
         }

@@ -1,0 +1,5 @@
+//! Logout that can be proven: every cause, every app, every instance. SECURITY-CASES groups B and W.
+
+mod expiry;
+mod many;
+mod proof;
