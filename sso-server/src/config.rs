@@ -12,7 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::domain::{MINUTE, Millis, SECOND, session::Limits, ticket::LIFETIME_MAX_SECONDS};
 
 /// Prefix of environment variables: `SSO_SERVER__LISTEN`.
-const PREFIX: &str = "SSO_";
+pub(crate) const PREFIX: &str = "SSO_";
+/// Settings that are lists: in the environment and in flags, with commas.
+const LISTS: [&str; 2] = ["server.trusted_proxies", "server.metrics_from"];
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -396,13 +398,18 @@ pub fn load(
             .prefix_separator("_")
             .separator("__")
             .list_separator(",")
-            .with_list_parse_key("server.trusted_proxies")
-            .with_list_parse_key("server.metrics_from")
+            .with_list_parse_key(LISTS[0])
+            .with_list_parse_key(LISTS[1])
             .try_parsing(true)
             .source(Some(ours.iter().cloned().collect())),
     );
     for (key, value) in flags {
-        match builder.clone().set_override(key, value.as_str()) {
+        let value = if LISTS.contains(key) {
+            config::Value::from(value.split(',').map(str::trim).collect::<Vec<_>>())
+        } else {
+            config::Value::from(value.as_str())
+        };
+        match builder.clone().set_override(key, value) {
             Ok(with) => builder = with,
             Err(error) => problems.push(Problem(format!("{key}: {error}"))),
         }
@@ -411,7 +418,7 @@ pub fn load(
         Ok(settings) => settings,
         Err(error) => {
             let place = file.map_or_else(String::new, |path| format!("{}: ", path.display()));
-            problems.push(Problem(format!("{place}{error}")));
+            problems.push(Problem(format!("{place}{}", without_the_line(&error.to_string()))));
             return Err(problems);
         }
     };
@@ -458,6 +465,17 @@ fn mistakes(settings: &config::Config, environment: &[(String, String)]) -> Vec<
         problems.extend(config.problems());
     }
     problems
+}
+
+/// TOML's parser says where and what, and quotes the line between the two, in which the database's
+/// password may stand.
+fn without_the_line(error: &str) -> String {
+    let quotes = |line: &&str| {
+        let margin = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+        margin.starts_with('|')
+    };
+    let lines: Vec<&str> = error.lines().filter(|line| !quotes(line)).collect();
+    lines.join(": ").trim_end_matches([':', ' ']).to_owned()
 }
 
 fn plain(error: &config::ConfigError) -> String {
@@ -738,10 +756,14 @@ mod tests {
         assert_eq!(config.session.idle, Period::seconds(2 * 86_400));
         assert_eq!(config.session.lifetime, Period::seconds(10 * 86_400));
         assert_eq!(config.password.queue, 9);
-        let flags = [("server.listen", "127.0.0.1:3".to_owned())];
+        let flags = [
+            ("server.listen", "127.0.0.1:3".to_owned()),
+            ("server.trusted_proxies", "10.0.0.0/8, ::1".to_owned()),
+        ];
         let config =
             load(None, [("SSO_SERVER__LISTEN".into(), "127.0.0.1:2".into())], &flags).unwrap();
         assert_eq!(config.server.listen, "127.0.0.1:3");
+        assert_eq!(config.trusted_proxies().len(), 2);
     }
 
     #[test]

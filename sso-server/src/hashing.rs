@@ -9,6 +9,7 @@
 use std::{
     sync::{
         Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     thread,
@@ -75,6 +76,7 @@ pub struct PasswordPool {
     random: Random,
     /// A hash of today's parameters that no password has.
     nobodys: String,
+    work: Arc<AtomicU64>,
 }
 
 struct Job {
@@ -107,19 +109,28 @@ impl PasswordPool {
         let threads = if settings.threads == 0 { cores } else { settings.threads };
         let (jobs, queue) = sync_channel(settings.queue.max(1));
         let queue = Arc::new(Mutex::new(queue));
+        let work = Arc::new(AtomicU64::new(0));
         for number in 0..threads {
-            let (queue, params) = (queue.clone(), params.clone());
+            let queue = queue.clone();
+            let mut hasher =
+                Hasher { today: params.clone(), memory: Vec::new(), work: work.clone() };
             thread::Builder::new()
                 .name(format!("argon2-{number}"))
                 .spawn(move || {
                     // Of this thread alone: Linux gives each thread a niceness of its own.
                     let _ = rustix::process::setpriority_process(None, settings.niceness);
-                    work(&queue, &params);
+                    hasher.serve(&queue);
                 })
                 .map_err(|error| BadParameters(error.to_string()))?;
         }
         let nobodys = phc(&params, &random.bytes::<SALT>(), &random.bytes::<OUTPUT>());
-        Ok(Self { jobs, settings, random, nobodys })
+        Ok(Self { jobs, settings, random, nobodys, work })
+    }
+
+    /// What the pool has done since its start, in blocks of 1 KiB filled: the same for every
+    /// refused log-in, whatever account it was about.
+    pub fn work(&self) -> u64 {
+        self.work.load(Ordering::SeqCst)
     }
 
     /// Compares a password with a stored hash. Without one the same work is done for nobody, so
@@ -148,82 +159,119 @@ impl PasswordPool {
     }
 }
 
-fn work(queue: &Mutex<Receiver<Job>>, params: &Params) {
-    let mut memory: Vec<Block> = Vec::new();
-    loop {
-        let job = {
-            let queue = queue.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            queue.recv_timeout(KEEP_MEMORY)
-        };
-        let job = match job {
-            Ok(job) => job,
-            Err(RecvTimeoutError::Timeout) => {
-                memory = Vec::new();
+/// A thread of the pool: today's parameters, and memory that it reuses.
+struct Hasher {
+    today: Params,
+    memory: Vec<Block>,
+    work: Arc<AtomicU64>,
+}
+
+impl Hasher {
+    fn serve(&mut self, queue: &Mutex<Receiver<Job>>) {
+        loop {
+            let job = {
+                let queue = queue.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                queue.recv_timeout(KEEP_MEMORY)
+            };
+            let job = match job {
+                Ok(job) => job,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.memory = Vec::new();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            // Whoever waited for it has been told to come back, or is about to be.
+            if Instant::now() > job.deadline {
                 continue;
             }
-            Err(RecvTimeoutError::Disconnected) => return,
-        };
-        // Whoever waited for it has been told to come back, or is about to be.
-        if Instant::now() > job.deadline {
-            continue;
-        }
-        match job.work {
-            Work::Verify { stored, reply } => {
-                let _ = reply.send(verify(&job.password, &stored, params, &mut memory));
-            }
-            Work::Hash { salt, reply } => {
-                if let Some(output) = compute(&job.password, &salt, params, &mut memory) {
-                    let _ = reply.send(phc(params, &salt, &output));
+            match job.work {
+                Work::Verify { stored, reply } => {
+                    let _ = reply.send(self.verify(&job.password, &stored));
+                }
+                Work::Hash { salt, reply } => {
+                    let today = self.today.clone();
+                    if let Some(output) = self.compute(&job.password, &salt, &today) {
+                        let _ = reply.send(phc(&today, &salt, &output));
+                    }
                 }
             }
         }
     }
+
+    /// Never does less than a hash of today's parameters takes: a row that cannot be read, or a
+    /// cheap one of former days, would tell by its speed that there is such an account
+    /// (SECURITY-CASES L-03, Django CVE-2024-39329).
+    fn verify(&mut self, password: &Password, stored: &str) -> Verdict {
+        let Some((theirs, salt, expected)) = readable(stored) else {
+            self.spend(password, cost(&self.today));
+            return Verdict { matches: false, outdated: false };
+        };
+        let output = self.compute(password, salt.as_ref(), &theirs);
+        self.spend(password, cost(&self.today).saturating_sub(cost(&theirs)));
+        Verdict {
+            matches: output.is_some_and(|output| output.ct_eq(expected.as_ref()).into()),
+            outdated: (theirs.m_cost(), theirs.t_cost(), theirs.p_cost())
+                != (self.today.m_cost(), self.today.t_cost(), self.today.p_cost()),
+        }
+    }
+
+    /// Does that much for nothing.
+    fn spend(&mut self, password: &Password, blocks: u64) {
+        if blocks == 0 {
+            return;
+        }
+        let passes = blocks.div_ceil(self.today.block_count() as u64);
+        // Argon2 uses whole fours.
+        let memory = blocks.div_ceil(passes).max(u64::from(Params::MIN_M_COST));
+        let memory = memory.next_multiple_of(4);
+        let (Ok(memory), Ok(passes)) = (u32::try_from(memory), u32::try_from(passes)) else {
+            return;
+        };
+        if let Ok(params) = Params::new(memory, passes, 1, Some(OUTPUT)) {
+            self.compute(password, &[0; SALT], &params);
+        }
+    }
+
+    fn compute(
+        &mut self,
+        password: &Password,
+        salt: &[u8],
+        params: &Params,
+    ) -> Option<[u8; OUTPUT]> {
+        let blocks = params.block_count();
+        if self.memory.len() < blocks {
+            self.memory.resize(blocks, Block::new());
+        }
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
+        let mut output = [0; OUTPUT];
+        let done = argon2.hash_password_into_with_memory(
+            password.expose(),
+            salt,
+            &mut output,
+            self.memory.get_mut(..blocks)?,
+        );
+        self.work.fetch_add(cost(params), Ordering::SeqCst);
+        done.ok().map(|()| output)
+    }
 }
 
-fn verify(password: &Password, stored: &str, params: &Params, memory: &mut Vec<Block>) -> Verdict {
-    let refused = Verdict { matches: false, outdated: false };
-    // SECURITY-CASES L-25: an empty or unreadable hash is nobody's.
-    let Ok(hash) = PasswordHash::new(stored) else { return refused };
-    let (Ok(theirs), Some(salt), Some(expected)) = (Params::try_from(&hash), hash.salt, hash.hash)
-    else {
-        return refused;
-    };
+/// Blocks that a hash fills.
+fn cost(params: &Params) -> u64 {
+    params.block_count() as u64 * u64::from(params.t_cost())
+}
+
+/// Parameters, salt and output of a stored hash. `None` for what is nobody's: an empty or unreadable
+/// row (SECURITY-CASES L-25), another algorithm, a cost beyond reason (L-26).
+fn readable(stored: &str) -> Option<(Params, Salt, Output)> {
+    let hash = PasswordHash::new(stored).ok()?;
+    let theirs = Params::try_from(&hash).ok()?;
     let affordable = theirs.m_cost() <= MEMORY_KIB_MAX
         && theirs.t_cost() <= ITERATIONS_MAX
         && theirs.p_cost() <= PARALLELISM_MAX;
     let known = hash.algorithm == Ident::new_unwrap("argon2id") && hash.version == Some(0x13);
-    if !affordable || !known || expected.len() != OUTPUT {
-        return refused;
-    }
-    let Some(output) = compute(password, salt.as_ref(), &theirs, memory) else { return refused };
-    Verdict {
-        matches: output.ct_eq(expected.as_ref()).into(),
-        outdated: (theirs.m_cost(), theirs.t_cost(), theirs.p_cost())
-            != (params.m_cost(), params.t_cost(), params.p_cost()),
-    }
-}
-
-fn compute(
-    password: &Password,
-    salt: &[u8],
-    params: &Params,
-    memory: &mut Vec<Block>,
-) -> Option<[u8; OUTPUT]> {
-    let blocks = params.block_count();
-    if memory.len() < blocks {
-        memory.resize(blocks, Block::new());
-    }
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
-    let mut output = [0; OUTPUT];
-    argon2
-        .hash_password_into_with_memory(
-            password.expose(),
-            salt,
-            &mut output,
-            memory.get_mut(..blocks)?,
-        )
-        .ok()?;
-    Some(output)
+    let (salt, expected) = (hash.salt?, hash.hash?);
+    (affordable && known && expected.len() == OUTPUT).then_some((theirs, salt, expected))
 }
 
 #[expect(
@@ -276,7 +324,7 @@ mod tests {
         assert!(!pool.verify(password("correct horse"), None).await.unwrap().matches);
     }
 
-    // SECURITY-CASES L-25, L-26.
+    // SECURITY-CASES L-25, L-26; and L-03: they take as long as any other.
     #[tokio::test]
     async fn odd_rows_match_nobody() {
         let pool = pool(settings());
@@ -288,7 +336,9 @@ mod tests {
             "$argon2i$v=19$m=64,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$iWh06vD8Fy27wf9npn6FXWiCX4K6pW6Ue1Bnzz07Z8A",
             "$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$iWh06vD8Fy27wf9npn6FXWiCX4K6pW6Ue1Bnzz07Z8A",
         ] {
+            let before = pool.work();
             assert!(!pool.verify(password("x"), Some(row)).await.unwrap().matches, "{row:?}");
+            assert_eq!(pool.work() - before, 64, "{row:?}");
         }
     }
 
@@ -299,6 +349,23 @@ mod tests {
         let new = pool(settings());
         let verdict = new.verify(password("correct horse"), Some(&hash)).await.unwrap();
         assert_eq!(verdict, Verdict { matches: true, outdated: true });
+    }
+
+    // SECURITY-CASES L-03: a cheap hash of former days does not answer sooner.
+    #[tokio::test]
+    async fn an_older_hash_costs_what_todays_does() {
+        let today = pool(Settings { memory_kib: 256, iterations: 3, ..settings() });
+        for (memory_kib, iterations) in [(8, 1), (32, 1), (100, 2), (256, 1), (256, 3)] {
+            let old = pool(Settings { memory_kib, iterations, ..settings() });
+            let hash = old.hash(password("correct horse")).await.unwrap();
+            for (typed, matches) in [("correct horse", true), ("wrong horse", false)] {
+                let before = today.work();
+                let verdict = today.verify(password(typed), Some(&hash)).await.unwrap();
+                assert_eq!(verdict.matches, matches);
+                let took = today.work() - before;
+                assert!((768..=780).contains(&took), "m={memory_kib} t={iterations}: {took}");
+            }
+        }
     }
 
     // SECURITY-CASES Z-01: what does not fit is refused at once, and nothing grows.

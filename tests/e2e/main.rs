@@ -1,3 +1,7 @@
 //! Stories from end to end, each on a Passport of its own.
 
+mod commands;
+mod configuration;
+mod running;
+mod scene;
 mod spine;

@@ -91,6 +91,17 @@ impl TestApp {
         self.browser.clone().request(method, path, body.map(|body| body.to_string()), &all).await
     }
 
+    /// Calls the API with a body of any bytes and no header but these.
+    pub async fn call_raw(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        self.browser.clone().request_bytes(method, path, Some(body), headers).await
+    }
+
     /// Redeems a ticket at its return URL.
     pub async fn redeem(&self, ticket: &str) -> Answer {
         self.redeem_body(json!({ "ticket": ticket, "return_to": self.return_to }), &[]).await

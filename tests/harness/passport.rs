@@ -57,11 +57,11 @@ impl Passport {
         Self::over(database, &url, folder, Clock::manual(NOON), change).await
     }
 
-    /// A further node over the same database and master key, with the same clock.
+    /// A further node over the same database and master key, with the same clock and settings.
     pub async fn second_node(&self) -> Self {
         let url = self.app.config.database.url.clone();
-        let public_url = self.url.clone();
-        let change = |config: &mut Config| config.server.public_url = public_url;
+        let same = self.app.config.clone();
+        let change = |config: &mut Config| *config = same;
         Self::over(self.database, &url, self.folder.clone(), self.clock.clone(), change).await
     }
 

@@ -1,10 +1,10 @@
 //! Passport as a process of its own: the program that operators run.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, ChildStdout, Command, Output, Stdio},
 };
 
 use tempfile::TempDir;
@@ -54,6 +54,11 @@ impl Home {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Leaves a variable to its default, for what comes.
+    pub fn unset(&mut self, name: &str) {
+        self.variables.retain(|(found, _)| found != name);
+    }
+
     /// A command, to be added to.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program("sso-server"));
@@ -68,12 +73,41 @@ impl Home {
         self.command(arguments).output().unwrap()
     }
 
-    /// Runs a command that must succeed; answers its JSON.
-    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+    /// Runs a command that must succeed; answers what it said.
+    pub fn say(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {said}");
-        serde_json::from_slice(&output.stdout).unwrap()
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs a command that must succeed; answers its JSON.
+    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        serde_json::from_str(&self.say(arguments)).unwrap()
+    }
+
+    /// Runs a command, `serve` too, that must end by itself with `code` and nothing on stdout;
+    /// answers what it complained of.
+    pub fn refused(&self, code: i32, arguments: &[&str]) -> String {
+        let mut command = self.command(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        if !line.is_empty() {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("{arguments:?} was not refused: {line}");
+        }
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(!said.contains("panicked"), "{arguments:?}: {said}");
+        said
+    }
+
+    /// Where a file of this home is.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// Makes an account with a password.
@@ -114,6 +148,7 @@ pub struct Node {
     pub address: SocketAddr,
     /// The line that it printed.
     pub line: String,
+    lines: BufReader<ChildStdout>,
     child: Child,
 }
 
@@ -133,7 +168,7 @@ impl Node {
             line.strip_prefix("listening on http://").and_then(|rest| rest.split(' ').next());
         let address =
             address.unwrap_or_else(|| panic!("the server said {line:?}")).parse().unwrap();
-        Self { address, line, child }
+        Self { address, line, lines, child }
     }
 
     /// A browser at this node.
@@ -150,6 +185,14 @@ impl Node {
     pub fn signal(&self, signal: rustix::process::Signal) {
         let id = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(id, signal).unwrap();
+    }
+
+    /// Sends a signal that ends it; answers what else it has said on stdout.
+    pub fn rest(&mut self, signal: rustix::process::Signal) -> String {
+        self.signal(signal);
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).unwrap();
+        rest
     }
 
     /// `kill -9`, and waits until it is gone.

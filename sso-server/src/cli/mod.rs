@@ -29,8 +29,8 @@ struct Arguments {
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Override a setting, as in --set server.listen=127.0.0.1:0
-    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
-    settings: Vec<String>,
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
     #[command(subcommand)]
     command: Command,
 }
@@ -132,14 +132,31 @@ const DEFAULT_FILE: &str = "passport.toml";
 fn configuration(arguments: &Arguments) -> Result<Config, Vec<Problem>> {
     let beside = PathBuf::from(DEFAULT_FILE);
     let file = arguments.config.clone().or_else(|| beside.exists().then_some(beside));
-    let mut flags = Vec::new();
-    for setting in &arguments.settings {
-        match setting.split_once('=') {
-            Some((key, value)) => flags.push((key, value.to_owned())),
-            None => return Err(vec![Problem(format!("--set {setting}: KEY=VALUE is needed"))]),
+    let flags: Vec<(&str, String)> =
+        arguments.settings.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+    config::load(file.as_deref(), environment()?, &flags)
+}
+
+/// One `--set`.
+fn setting(text: &str) -> Result<(String, String), &'static str> {
+    let (key, value) = text.split_once('=').ok_or("KEY=VALUE is needed")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// The variables. Other programs' may hold any bytes, ours must be text.
+fn environment() -> Result<Vec<(String, String)>, Vec<Problem>> {
+    let (mut variables, mut problems) = (Vec::new(), Vec::new());
+    for (name, value) in std::env::vars_os() {
+        let Ok(name) = name.into_string() else { continue };
+        match value.into_string() {
+            Ok(value) => variables.push((name, value)),
+            Err(_) if name.starts_with(config::PREFIX) => {
+                problems.push(Problem(format!("{name}: the value is not UTF-8")));
+            }
+            Err(_) => {}
         }
     }
-    config::load(file.as_deref(), std::env::vars(), &flags)
+    if problems.is_empty() { Ok(variables) } else { Err(problems) }
 }
 
 fn listed(problems: &[Problem]) -> String {

@@ -193,7 +193,9 @@ pub async fn delete(app: &App, id: &str) -> Result<LogoutRow, AppsError> {
     let id = registered(app, id).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    apps::delete(&mut tx, &id, now).await?;
+    if !apps::delete(&mut tx, &id, now).await? {
+        return Err(AppsError::Unknown(id.to_string()));
+    }
     let logout = order_all_out(app, &mut tx, &id, now).await?;
     let entry = Entry::new(now, Act::AppChanged).app(&id).fact("change", "deleted");
     audit::append(&mut tx, &[entry], &app.random).await?;

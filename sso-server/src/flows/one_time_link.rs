@@ -48,10 +48,15 @@ pub async fn first_admin(app: &App) -> Stored<Option<String>> {
 pub async fn choose_password(app: &App, tx: &mut Tx, user: &UserId, now: Millis) -> Stored<String> {
     let token = Token::fresh(&app.random);
     let purpose = Purpose::ChoosePassword;
-    one_time_links::void(tx, purpose, Some(user), now).await?;
+    void(tx, user, now).await?;
     let expires_at = now + CHOOSE_PASSWORD_WITHIN;
     one_time_links::insert(tx, &token.digest(), purpose, Some(user), now, expires_at).await?;
     Ok(url(app, &token))
+}
+
+/// Voids the links by which a person could choose their password.
+pub async fn void(tx: &mut Tx, user: &UserId, now: Millis) -> Stored<()> {
+    one_time_links::void(tx, Purpose::ChoosePassword, Some(user), now).await
 }
 
 fn url(app: &App, token: &Token) -> String {
@@ -130,6 +135,9 @@ pub async fn use_link(
 
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
+    if task == Task::FirstAdmin {
+        users::lock_admins(&mut tx).await?;
+    }
     let link =
         one_time_links::consume(&mut tx, &token.digest(), now).await?.ok_or(UseError::Void)?;
     match (link.purpose, link.user, new_name) {

@@ -173,6 +173,16 @@ pub async fn redeem_ticket(
     }
 }
 
+impl Denied {
+    /// The word in the audit log.
+    const fn refusal(self) -> Refusal {
+        match self {
+            Self::Refused(refusal) => refusal,
+            Self::AccountDisabled | Self::Suspended | Self::Failed => Refusal::UserBarred,
+        }
+    }
+}
+
 impl From<Denied> for RedeemError {
     fn from(denied: Denied) -> Self {
         match denied {
@@ -282,18 +292,10 @@ async fn try_together(app: &App, items: &[Item]) -> Stored<Vec<Outcome>> {
                 );
             }
             (Err(denied), _) => {
-                let refusal = match denied {
-                    Denied::Refused(refusal) => *refusal,
-                    _ => Refusal::UserBarred,
-                };
+                let refusal = denied.refusal();
                 // A repeated answer is no refusal; `repeat_or_refuse` writes the line if it is none.
                 if refusal != Refusal::AlreadyUsed {
-                    let entry = refusal_entry(now, &item.client, &item.address, refusal);
-                    entries.push(
-                        entry
-                            .user(&item.claims.sub.as_str().into())
-                            .session(&item.claims.sid.as_str().into()),
-                    );
+                    entries.push(refusal_of(item, refusal, now));
                 }
             }
             (Ok(_), None) => {}
@@ -321,6 +323,18 @@ fn admit(
     opens: &AppSessionId,
     now: Millis,
 ) -> Outcome {
+    let entrant = may_enter(item, entrant, now)?;
+    let lifetime = app.config.app_session.lifetime.millis();
+    let expires_at = entrant.session_expires_at.min(now + lifetime);
+    Ok(answer(app, entrant, &item.client, opens, expires_at, now))
+}
+
+/// What must hold of session and person, for a first answer and for a repeated one.
+fn may_enter<'a>(
+    item: &Item,
+    entrant: Option<&'a Entrant>,
+    now: Millis,
+) -> Result<&'a Entrant, Denied> {
     let entrant = entrant
         .filter(|entrant| entrant.user.as_str() == item.claims.sub)
         .ok_or(Denied::Refused(Refusal::SessionOver))?;
@@ -332,9 +346,7 @@ fn admit(
         return Err(Denied::Suspended);
     }
     check_max_age(entrant.auth_time, item.max_age, now).map_err(Denied::Refused)?;
-    let lifetime = app.config.app_session.lifetime.millis();
-    let expires_at = entrant.session_expires_at.min(now + lifetime);
-    Ok(answer(app, entrant, &item.client, opens, expires_at, now))
+    Ok(entrant)
 }
 
 fn standing_at(entrant: &Entrant, client: &Client, now: Millis) -> (ActivationState, Millis) {
@@ -398,13 +410,13 @@ async fn repeat_or_refuse(app: &App, item: &Item, now: Millis) -> Result<Redeeme
         return refuse_reuse(app, item, (!repeat).then_some(&opened), now).await;
     };
     let entrants = redemptions::lock_entrants(&mut tx, &[row.session], now).await?;
-    tx.commit().await?;
-    match entrants.values().next() {
-        Some(entrant) if entrant.disabled_at.is_none() => {
-            Ok(answer(app, entrant, &item.client, &opened, row.expires_at, now))
-        }
-        _ => Err(RedeemError::Refused(Refusal::SessionOver)),
+    let entrant = may_enter(item, entrants.get(&item.claims.sid), now);
+    if let Err(denied) = entrant {
+        count_refusal(app, &item.client.id, now);
+        audit::append(&mut tx, &[refusal_of(item, denied.refusal(), now)], &app.random).await?;
     }
+    tx.commit().await?;
+    Ok(answer(app, entrant?, &item.client, &opened, row.expires_at, now))
 }
 
 /// Perhaps somebody stole a ticket: the audit log says so, and by configuration what the first
@@ -416,10 +428,7 @@ async fn refuse_reuse(
     now: Millis,
 ) -> Result<Redeemed, RedeemError> {
     count_refusal(app, &item.client.id, now);
-    let entry = refusal_entry(now, &item.client, &item.address, Refusal::AlreadyUsed)
-        .user(&item.claims.sub.as_str().into())
-        .session(&item.claims.sid.as_str().into())
-        .fact("possible_theft", true);
+    let entry = refusal_of(item, Refusal::AlreadyUsed, now).fact("possible_theft", true);
     let mut tx = app.db.write().await?;
     audit::append(&mut tx, &[entry], &app.random).await?;
     tx.commit().await?;
@@ -438,6 +447,13 @@ fn refusal_entry(now: Millis, client: &Client, address: &str, refusal: Refusal) 
         .app(&client.id)
         .address(address)
         .fact("why", refusal.as_str())
+}
+
+/// The line about a genuine ticket, which says whose it is.
+fn refusal_of(item: &Item, refusal: Refusal, now: Millis) -> Entry {
+    refusal_entry(now, &item.client, &item.address, refusal)
+        .user(&item.claims.sub.as_str().into())
+        .session(&item.claims.sid.as_str().into())
 }
 
 fn too_many(app: &App, client: &AppId, now: Millis) -> Option<i64> {

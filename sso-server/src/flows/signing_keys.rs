@@ -8,7 +8,9 @@ use crate::{
     },
     random::Random,
     store::{
-        Db, StoreError, Stored, audit,
+        Db, StoreError, Stored,
+        apps::Snapshot,
+        audit,
         signing_keys::{self, KeyRow},
     },
     tokens::{
@@ -62,6 +64,22 @@ pub async fn look(keyring: &Keyring, db: &Db, master: &MasterKey) -> Result<(), 
     };
     keyring.take_over(version, rows, master)?;
     Ok(())
+}
+
+/// Takes over what changed since `registry` was read: a retired key opens nothing from the moment of
+/// its retirement, on every node. Keys that cannot be had are no answer.
+pub async fn keep_up(app: &App, registry: &Snapshot) -> Stored<()> {
+    if app.keyring.version() == registry.keys_version() {
+        return Ok(());
+    }
+    match look(&app.keyring, &app.db, &app.master).await {
+        Ok(()) => Ok(()),
+        Err(KeysError::Store(error)) => Err(error),
+        Err(KeysError::Keyring(error)) => {
+            tracing::error!(%error, "cannot take over the signing keys");
+            Err(StoreError::Unavailable("the signing keys cannot be taken over"))
+        }
+    }
 }
 
 /// Makes a new key and lets the ones in use retire `overlap` after it starts to sign. Answers the

@@ -127,6 +127,9 @@ pub async fn disable(app: &App, name: &str, force: bool) -> Result<Ended, UsersE
     let user = named(app, name).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
+    if user.admin_since.is_some() {
+        users::lock_admins(&mut tx).await?;
+    }
     if !users::set_disabled(&mut tx, &user.id, Some(now)).await? {
         return Err(UsersError::Already(user.username, "disabled"));
     }
@@ -166,8 +169,14 @@ pub async fn delete(app: &App, name: &str, force: bool) -> Result<Ended, UsersEr
     let user = named(app, name).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
+    if user.admin_since.is_some() {
+        users::lock_admins(&mut tx).await?;
+    }
     // First, so that its row is locked against log-ins.
-    users::erase(&mut tx, &user.id, now).await?;
+    if !users::erase(&mut tx, &user.id, now).await? {
+        return Err(UsersError::Unknown(user.username));
+    }
+    one_time_link::void(&mut tx, &user.id, now).await?;
     if user.admin_since.is_some() && !force && users::count_admins(&mut tx).await? == 0 {
         return Err(UsersError::LastAdmin(user.username));
     }

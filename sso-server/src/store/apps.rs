@@ -3,7 +3,8 @@
 //! Apps change rarely and are asked for with every request, so all of them are kept in memory
 //! together with the version that `registry` had when they were read. Every change raises that
 //! version. A signed-in request learns the present version with its session's row; others on
-//! PostgreSQL ask for it; on SQLite nothing changes without the commit watch knowing.
+//! PostgreSQL ask for it; on SQLite nothing changes without the commit watch knowing. The copy also
+//! says which signing keys go with it, so that a retired key is refused at once, too.
 
 use std::{
     collections::HashMap,
@@ -12,7 +13,7 @@ use std::{
 
 use sqlx::{Row, any::AnyRow};
 
-use super::{Conn, Db, Kind, StoreError, Stored, Tx, session_cache::Change};
+use super::{Conn, Db, Kind, StoreError, Stored, Tx, session_cache::Change, signing_keys};
 use crate::domain::{
     Millis,
     app::{App, AppId},
@@ -30,6 +31,7 @@ pub(super) struct Registry {
 #[derive(Debug)]
 pub struct Snapshot {
     version: i64,
+    keys_version: i64,
     epoch: u64,
     apps: HashMap<AppId, Arc<App>>,
 }
@@ -38,6 +40,11 @@ impl Snapshot {
     /// A registered app, disabled ones included.
     pub fn get(&self, id: &AppId) -> Option<&Arc<App>> {
         self.apps.get(id)
+    }
+
+    /// The version of the signing keys at that moment.
+    pub fn keys_version(&self) -> i64 {
+        self.keys_version
     }
 }
 
@@ -89,9 +96,10 @@ impl Registry {
     /// The version is read first: apps read after it are at least as new as it says.
     async fn load(&self, conn: &mut Conn, epoch: u64) -> Stored<Arc<Snapshot>> {
         let version = version(conn).await?;
+        let keys_version = signing_keys::version(conn).await?;
         let apps = all(conn).await?;
         let apps = apps.into_iter().map(|app| (app.id.clone(), Arc::new(app))).collect();
-        let snapshot = Arc::new(Snapshot { version, epoch, apps });
+        let snapshot = Arc::new(Snapshot { version, keys_version, epoch, apps });
         *self.snapshot.write().unwrap_or_else(|poisoned| poisoned.into_inner()) =
             Some(snapshot.clone());
         Ok(snapshot)
@@ -137,8 +145,9 @@ fn list(json: String) -> Stored<Vec<String>> {
         .map_err(|error| StoreError::Unreadable { what: "apps", why: error.to_string() })
 }
 
-/// Every change to an app goes through here: other nodes see the version, our own cache forgets.
-async fn changed(tx: &mut Tx) -> Stored<()> {
+/// Every change to an app or a signing key goes through here: other nodes see the version, our own
+/// cache forgets.
+pub(super) async fn changed(tx: &mut Tx) -> Stored<()> {
     sqlx::query("UPDATE registry SET version = version + 1 WHERE id = 'apps'")
         .execute(&mut **tx)
         .await?;

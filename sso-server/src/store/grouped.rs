@@ -7,7 +7,9 @@
 //! between. Under no load a group is one job; under load it grows by itself.
 //!
 //! A job that is dropped half-way is rolled back to its savepoint by whoever comes next; the others
-//! of its group do not notice. If the commit itself fails, all of the group hear so.
+//! of its group do not notice. Entering and leaving a group are tasks of their own, so that a caller
+//! can be dropped at any moment and the transaction is never left between two states. If the commit
+//! itself fails, all of the group hear so.
 //!
 //! Measured (64 callers, one row each): 3.9k/s with a commit each, 16-20k/s grouped.
 
@@ -101,19 +103,15 @@ impl GroupedWriter {
         let turn = timeout(ACQUIRE_WITHIN, self.turn.take())
             .await
             .map_err(|_| StoreError::Unavailable("the writer was busy too long"))?;
-        let mut job = Job { turn: Some(turn), queue: self.turn.clone(), group: None };
-        let writer = job.writer()?;
-        writer.recover().await?;
-        match &writer.group {
-            Some(_) => writer.exec("SAVEPOINT job").await?,
-            None => writer.open_group().await?,
-        }
-        job.group = job.writer()?.group.clone();
-        Ok(job)
+        // If the caller is dropped meanwhile, it is a job that is dropped.
+        tokio::spawn(enter(turn, self.turn.clone()))
+            .await
+            .unwrap_or(Err(StoreError::Unavailable("the writer is gone")))
     }
 
     pub(super) async fn close(&self) {
         let mut turn = self.turn.take().await;
+        turn.recover().await;
         let _ = turn.conclude().await;
         if let Some(connection) = turn.connection.take() {
             let _ = connection.close().await;
@@ -129,13 +127,19 @@ impl Writer {
         Ok(())
     }
 
-    /// Undoes what a dropped job left behind.
-    async fn recover(&mut self) -> Stored<()> {
-        if self.abandoned && self.group.is_some() {
-            self.exec("ROLLBACK TO job; RELEASE job").await?;
+    /// Undoes what a dropped job left behind; if that cannot be, the whole group.
+    async fn recover(&mut self) {
+        if !std::mem::take(&mut self.abandoned) || self.group.is_none() {
+            return;
         }
-        self.abandoned = false;
-        Ok(())
+        if let Err(error) = self.exec("ROLLBACK TO job; RELEASE job").await {
+            tracing::error!(%error, "cannot undo an abandoned job");
+            let _ = self.exec("ROLLBACK").await;
+            self.cache.forget_everything();
+            if let Some(group) = self.group.take() {
+                let _ = group.committed.set(false);
+            }
+        }
     }
 
     async fn open_group(&mut self) -> Stored<()> {
@@ -190,10 +194,6 @@ pub(super) struct Job {
 }
 
 impl Job {
-    fn writer(&mut self) -> Stored<&mut Writer> {
-        self.turn.as_deref_mut().ok_or(StoreError::Unavailable("the turn is over"))
-    }
-
     pub(super) fn changes(&self, change: Change) {
         if let Some(group) = &self.group {
             let mut changes = group.changes.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -204,22 +204,39 @@ impl Job {
     /// Waits until the group is on disk.
     pub(super) async fn commit(mut self) -> Stored<()> {
         let group = self.group.take().ok_or(StoreError::Unavailable("no group"))?;
-        // Committing is a task of its own: whoever is dropped while waiting, it is done.
-        let led = if self.queue.nobody_waits() {
-            // Nobody to share with: commit at once (which releases the savepoint, too).
-            let turn = self.turn.take().ok_or(StoreError::Unavailable("the turn is over"))?;
-            tokio::spawn(conclude(turn, group))
-        } else {
-            self.writer()?.exec("RELEASE job").await?;
-            // The turn passes on without the savepoint being marked as abandoned.
-            drop(self.turn.take());
-            tokio::spawn(lead(self.queue.clone(), group))
-        };
-        match led.await {
+        let turn = self.turn.take().ok_or(StoreError::Unavailable("the turn is over"))?;
+        match tokio::spawn(leave(turn, self.queue.clone(), group)).await {
             Ok(true) => Ok(()),
             _ => Err(StoreError::Unavailable("the commit failed")),
         }
     }
+}
+
+/// Opens a savepoint in the open group, or in a new one.
+async fn enter(mut turn: OwnedMutexGuard<Writer>, queue: Arc<Turn>) -> Stored<Job> {
+    turn.recover().await;
+    match &turn.group {
+        Some(_) => turn.exec("SAVEPOINT job").await?,
+        None => turn.open_group().await?,
+    }
+    let group = turn.group.clone();
+    Ok(Job { turn: Some(turn), queue, group })
+}
+
+/// Gives the job to its group and waits for the group's commit.
+async fn leave(mut turn: OwnedMutexGuard<Writer>, queue: Arc<Turn>, group: Arc<Group>) -> bool {
+    if queue.nobody_waits() {
+        // Nobody to share with: commit at once (which releases the savepoint, too).
+        return conclude(turn, group).await;
+    }
+    let released = turn.exec("RELEASE job").await;
+    if let Err(error) = &released {
+        tracing::error!(%error, "a job could not join its group");
+        turn.abandoned = true;
+    }
+    // The turn passes on.
+    drop(turn);
+    lead(queue, group).await && released.is_ok()
 }
 
 /// Gets a second turn and concludes the group, unless another of it was first.
@@ -233,15 +250,12 @@ async fn lead(queue: Arc<Turn>, group: Arc<Group>) -> bool {
 
 async fn conclude(mut writer: OwnedMutexGuard<Writer>, group: Arc<Group>) -> bool {
     if group.committed.get().is_none() {
-        if let Err(error) = writer.recover().await {
-            tracing::error!(%error, "cannot undo an abandoned job");
-            let _ = writer.exec("ROLLBACK").await;
-            writer.group = None;
-            writer.cache.forget_everything();
-            let _ = group.committed.set(false);
-        } else if let Err(error) = writer.conclude().await {
-            tracing::error!(%error, "a group of writes could not be committed");
-        }
+        writer.recover().await;
+    }
+    if group.committed.get().is_none()
+        && let Err(error) = writer.conclude().await
+    {
+        tracing::error!(%error, "a group of writes could not be committed");
     }
     *group.committed.get().unwrap_or(&false)
 }

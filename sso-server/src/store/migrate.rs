@@ -97,15 +97,19 @@ pub async fn migrate(db: &Db, url: &str) -> Result<(), MigrateError> {
     Ok(())
 }
 
-/// Whether the tables are exactly those of this program.
-pub async fn is_current(db: &Db) -> Result<bool, StoreError> {
+/// Whether the tables are those of this program, and not of an earlier one.
+pub async fn is_current(db: &Db) -> Result<bool, MigrateError> {
     let mut connection = db.read().await?;
     let applied: Result<Vec<(i64,)>, _> =
         sqlx::query_as("SELECT version FROM _sqlx_migrations ORDER BY version")
             .fetch_all(&mut *connection)
             .await;
-    let known: Vec<i64> = MIGRATIONS.iter().map(|migration| migration.version).collect();
-    Ok(applied.is_ok_and(|rows| rows.into_iter().map(|(version,)| version).eq(known)))
+    // Before the first migration there is no such table.
+    let applied = applied.unwrap_or_default();
+    match applied.iter().find(|(version,)| !MIGRATIONS.version_exists(*version)) {
+        Some((version,)) => Err(MigrateError::Newer(*version)),
+        None => Ok(applied.len() == MIGRATIONS.iter().count()),
+    }
 }
 
 async fn lock_beside(database: &Path) -> Result<File, MigrateError> {

@@ -256,9 +256,19 @@ impl Db {
                     Ok(())
                 })
             })
-            .connect_with(connect)
-            .await
-            .map_err(unreachable)?;
+            .connect_with(connect.clone())
+            .await;
+        let readers = match readers {
+            // The pool tries until its time is up and forgets what stood in the way.
+            Err(sqlx::Error::PoolTimedOut) => {
+                let why = tokio::time::timeout(ACQUIRE_WITHIN, connect.connect()).await;
+                return Err(unreachable(match why {
+                    Ok(Err(reason)) => reason,
+                    _ => sqlx::Error::PoolTimedOut,
+                }));
+            }
+            result => result.map_err(unreachable)?,
+        };
         let wakes = Arc::new(Wakes::default());
         let kind = Kind::Postgres { lookups: sessions::Lookups::default() };
         Ok(Self { kind, readers, wakes, apps: apps::Registry::default() })
@@ -415,15 +425,28 @@ fn version_triple(version: &str) -> (u32, u32, u32) {
     (next(), next(), next())
 }
 
-/// A database URL fit to be shown.
+/// A database URL fit to be shown. By hand and not by a parser: what does not parse is shown in an
+/// error, too, and its password with it.
 pub fn without_password(url: &str) -> String {
-    match url::Url::parse(url) {
-        Ok(mut parsed) if parsed.password().is_some() => {
-            let _ = parsed.set_password(Some("…"));
-            parsed.to_string().replace("%E2%80%A6", "…")
+    let (before, parameter) = url.split_once("password=").unwrap_or((url, ""));
+    let (scheme, rest) = before
+        .split_once("://")
+        .map_or(("", before), |(_, rest)| before.split_at(before.len() - rest.len()));
+    // The last @: a password with one in it is a common reason why a URL does not parse.
+    let mut shown = match rest.rsplit_once('@') {
+        Some((who, place)) => match who.split_once(':') {
+            Some((user, _)) => format!("{scheme}{user}:…@{place}"),
+            None => format!("{scheme}{who}@{place}"),
+        },
+        None => format!("{scheme}{rest}"),
+    };
+    if before.len() < url.len() {
+        shown.push_str("password=…");
+        if let Some((_, more)) = parameter.split_once('&') {
+            shown.push_str(&format!("&{more}"));
         }
-        _ => url.to_owned(),
     }
+    shown
 }
 
 #[cfg(test)]
@@ -440,7 +463,19 @@ mod tests {
 
     #[test]
     fn passwords_are_not_shown() {
-        assert_eq!(without_password("postgres://me:secret@db/x"), "postgres://me:…@db/x");
-        assert_eq!(without_password("sqlite://p.db"), "sqlite://p.db");
+        for (given, shown) in [
+            ("postgres://me:secret@db/x", "postgres://me:…@db/x"),
+            ("postgres://me:sec@ret@db:99999/x", "postgres://me:…@db:99999/x"),
+            ("postgres://me:sec/ret#@db/x?sslmode=require", "postgres://me:…@db/x?sslmode=require"),
+            ("postgres://db/x?user=me&password=secret", "postgres://db/x?user=me&password=…"),
+            ("postgres://db:1/x?password=se@cret&user=me", "postgres://db:1/x?password=…&user=me"),
+            ("postgres://me:sec?ret@db/x", "postgres://me:…@db/x"),
+            ("me:secret@db/x", "me:…@db/x"),
+            ("postgres://me@db/x", "postgres://me@db/x"),
+            ("sqlite://p.db", "sqlite://p.db"),
+            ("", ""),
+        ] {
+            assert_eq!(without_password(given), shown);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use sqlx::{Row, any::AnyRow};
 
-use super::{Conn, Stored};
+use super::{Conn, Stored, Tx, apps};
 use crate::domain::Millis;
 
 /// A stored key.
@@ -112,12 +112,12 @@ pub async fn reseal(conn: &mut Conn, kid: &str, old: &str, new: &str) -> Stored<
     Ok(done.rows_affected() == 1)
 }
 
-/// Counts the set as changed.
-pub async fn bump(conn: &mut Conn) -> Stored<()> {
+/// Counts the set as changed, and the registry with it: whoever asks for apps hears of it.
+pub async fn bump(tx: &mut Tx) -> Stored<()> {
     sqlx::query("UPDATE registry SET version = version + 1 WHERE id = 'signing_keys'")
-        .execute(conn)
+        .execute(&mut **tx)
         .await?;
-    Ok(())
+    apps::changed(tx).await
 }
 
 /// The set's version.

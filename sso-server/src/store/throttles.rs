@@ -71,29 +71,30 @@ pub async fn blocked_until(conn: &mut Conn, counter: &str) -> Stored<Option<Mill
 
 /// A success: wipes the account's (or device's) counter, and gives back the one attempt that the
 /// network spent on it, and no other: signing in to an own account does not buy guesses at others
-/// (SECURITY-CASES L-09). `false`, and nothing changed, when others' attempts have blocked the
-/// account since this one was counted: then this log-in comes too late (INV-03).
+/// (SECURITY-CASES L-09). `false` when others' attempts have blocked the account since this one was
+/// counted: then this log-in comes too late (INV-03), and the caller drops the transaction.
+///
+/// The network first, as when attempts are counted: two log-ins of one person from one place would
+/// otherwise each hold the row that the other one wants.
 pub async fn settle(
     conn: &mut Conn,
     account: &Attempt,
     network: Option<&Attempt>,
     now: Millis,
 ) -> Stored<bool> {
-    let network = network.map_or("", |network| network.counter.as_str());
-    let rows: Vec<(String,)> = sqlx::query_as(
-        "UPDATE throttles SET
-             failures = CASE WHEN id = $1 THEN 0 ELSE failures - 1 END,
-             blocked_until = $3
-         WHERE (id = $1 AND (failures <= $4 OR blocked_until <= $3)) OR (id = $2 AND failures > 0)
-         RETURNING id",
+    if let Some(network) = network {
+        give_back(conn, network, now).await?;
+    }
+    let done = sqlx::query(
+        "UPDATE throttles SET failures = 0, blocked_until = $1
+         WHERE id = $2 AND (failures <= $3 OR blocked_until <= $1)",
     )
-    .bind(&account.counter)
-    .bind(network)
     .bind(now)
+    .bind(&account.counter)
     .bind(account.number)
-    .fetch_all(conn)
+    .execute(conn)
     .await?;
-    Ok(rows.iter().any(|(id,)| *id == account.counter))
+    Ok(done.rows_affected() == 1)
 }
 
 /// An attempt that was counted was not made after all.

@@ -2,7 +2,7 @@
 
 use sqlx::{Row, any::AnyRow};
 
-use super::{Conn, Stored, Tx, session_cache::Change};
+use super::{Conn, Stored, Tx, meta, session_cache::Change};
 use crate::domain::{
     Millis,
     id::UserId,
@@ -130,15 +130,16 @@ pub async fn set_disabled(tx: &mut Tx, user: &UserId, disabled_at: Option<Millis
 }
 
 /// Makes a person unrecognisable and keeps the row, so that the id is never used again and the logs
-/// that name it stay true. The `:` cannot occur in anybody's name.
+/// that name it stay true. The `:` cannot occur in anybody's name. `false` when it was done before.
 pub async fn erase(tx: &mut Tx, user: &UserId, now: Millis) -> Stored<bool> {
     let gone = format!("deleted:{}", user.as_str());
     let done = sqlx::query(
         "UPDATE users SET username = $1, username_key = $1, username_skeleton = $1, nickname = NULL,
              email = NULL, email_key = NULL, email_verified_at = NULL, locale = NULL,
-             avatar_url = NULL, profile = '{}', password_hash = NULL, admin_since = NULL,
+             avatar_url = NULL, profile = '{}', password_hash = NULL,
+             password_changed_at = NULL, admin_since = NULL,
              disabled_at = COALESCE(disabled_at, $2)
-         WHERE id = $3",
+         WHERE id = $3 AND username_key <> $1",
     )
     .bind(gone)
     .bind(now)
@@ -223,6 +224,12 @@ pub async fn list(conn: &mut Conn, limit: i64) -> Stored<Vec<UserRow>> {
     .fetch_all(conn)
     .await?;
     Ok(rows.iter().map(from_row).collect::<Result<_, _>>()?)
+}
+
+/// Until the transaction ends nobody else makes the first admin or takes one away, so that what
+/// [`count_admins`] answers stays true (SECURITY-CASES Q-07).
+pub async fn lock_admins(tx: &mut Tx) -> Stored<()> {
+    meta::put(tx, "admins", "").await
 }
 
 /// How many enabled admins there are.

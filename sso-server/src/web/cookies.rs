@@ -4,7 +4,7 @@
 use actix_web::{
     HttpRequest,
     cookie::{Cookie, SameSite, time::Duration},
-    http::header::{COOKIE, HeaderMap},
+    http::header::{COOKIE, HeaderMap, HeaderValue},
 };
 
 /// The session: HttpOnly, Secure, SameSite=Lax, this host only.
@@ -21,11 +21,15 @@ pub const SETUP: &str = "__Host-passport-setup";
 /// Most cookies of a request.
 const MOST: usize = 64;
 
+/// Blanks around names and values (RFC 6265 section 5.2).
+const BLANKS: [char; 2] = [' ', '\t'];
+
 /// What is wrong with a request's cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadCookies {
-    /// A name is percent-encoded, or there are two of one name: somebody tries to pass off a cookie
-    /// as another. (A neighbouring host can set such cookies for us; it cannot set `__Host-` ones.)
+    /// A name is percent-encoded or not plain ASCII, or there are two of one name: somebody tries to
+    /// pass off a cookie as another. (A neighbouring host can set such cookies for us; it cannot set
+    /// `__Host-` ones.)
     Ambiguous,
     /// More than anybody needs.
     TooMany,
@@ -34,8 +38,14 @@ pub enum BadCookies {
 /// Checks the names of all cookies of a request.
 pub fn check(headers: &HeaderMap) -> Result<(), BadCookies> {
     let mut names: Vec<&str> = Vec::new();
+    // actix reads no cookie at all from a request with such a header.
+    if headers.get_all(COOKIE).any(|header| text(header).is_none()) {
+        return Err(BadCookies::Ambiguous);
+    }
     for name in pairs(headers).map(|(name, _)| name) {
-        if name.contains('%') || names.contains(&name) {
+        // actix trims what Unicode calls a blank: `\u{2003}__Host-x` would become `__Host-x`.
+        let plain = name.bytes().all(|b| b.is_ascii() && b != b'%');
+        if !plain || names.contains(&name) {
             return Err(BadCookies::Ambiguous);
         }
         if names.len() == MOST {
@@ -54,11 +64,16 @@ pub fn read<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
 fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers
         .get_all(COOKIE)
-        .filter_map(|header| header.to_str().ok())
+        .filter_map(text)
         .flat_map(|header| header.split(';'))
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (name.trim(), value.trim()))
+        .map(|(name, value)| (name.trim_matches(BLANKS), value.trim_matches(BLANKS)))
         .filter(|(name, value)| !name.is_empty() || !value.is_empty())
+}
+
+/// As actix reads it: `HeaderValue::to_str` would be blind to any header with a letter beyond ASCII.
+fn text(header: &HeaderValue) -> Option<&str> {
+    std::str::from_utf8(header.as_bytes()).ok()
 }
 
 /// A cookie of ours. `seconds` is its life; without, it goes with the browser.
@@ -105,6 +120,10 @@ mod tests {
             &["__Host-passport=one; __Host-passport=two"],
             &["__Host-passport=one", "__Host-passport=two"],
             &["a%3d=1"],
+            // A letter beyond ASCII anywhere must not blind us to the rest.
+            &["__%48ost-passport=evil; x=é"],
+            &["\u{2003}__Host-passport=evil"],
+            &["__Host-passport=one; __Host-passport=two; x=é"],
         ] {
             assert_eq!(check(headers(bad).headers()), Err(BadCookies::Ambiguous), "{bad:?}");
         }

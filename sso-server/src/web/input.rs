@@ -102,10 +102,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
             if !typed {
                 return Ok(Self(Err(BadInput::ContentType)));
             }
-            let read = body
-                .await
-                .and_then(|bytes| serde_json::from_slice(&bytes).map_err(|_| BadInput::Malformed));
-            Ok(Self(read))
+            Ok(Self(body.await.and_then(|bytes| object(&bytes))))
         })
     }
 }
@@ -147,6 +144,15 @@ fn body(
             .await
             .unwrap_or(Err(BadInput::TooSlow))
     }
+}
+
+/// Reads a JSON object. Serde would fill a struct from an array, too, by position: a second way to
+/// say the same, which no reader of the contract expects.
+fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BadInput> {
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(BadInput::Malformed);
+    }
+    serde_json::from_slice(bytes).map_err(|_| BadInput::Malformed)
 }
 
 /// Reads `a=1&b=2`. Whatever does not decode to UTF-8 without NUL is refused as a whole.

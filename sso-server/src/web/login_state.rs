@@ -124,9 +124,17 @@ impl SessionStore for LoginStore {
     }
 
     async fn delete(&self, key: &SessionKey) -> Result<(), anyhow::Error> {
-        // Whoever purges has ended the session by a flow before; this is for those who forgot.
-        if let Some(session) = self.find(key).await? {
-            end_session(&self.app, &session.id, Ending::by_user("")).await?;
+        // Whoever purges has ended the session by a flow before, whoever renews has voided its
+        // cookie; this is for those who forgot. A database that goes away only now must not keep
+        // the browser from hearing what was done: after a renewal it would have no session at all.
+        let forgotten = async {
+            if let Some(session) = self.find(key).await? {
+                end_session(&self.app, &session.id, Ending::by_user("")).await?;
+            }
+            Stored::Ok(())
+        };
+        if let Err(error) = forgotten.await {
+            tracing::warn!(%error, "cannot see whether a cookie that goes still names a session");
         }
         Ok(())
     }

@@ -68,29 +68,37 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
     move |config| {
         config
             // Machines
-            .service(only(resource("/healthz").route(get().to(api::health::alive))))
-            .service(only(resource("/readyz").route(get().to(api::health::ready))))
-            .service(only(resource("/metrics").route(get().to(api::health::metrics))))
+            .service(only("GET", resource("/healthz").route(get().to(api::health::alive))))
+            .service(only("GET", resource("/readyz").route(get().to(api::health::ready))))
+            .service(only("GET", resource("/metrics").route(get().to(api::health::metrics))))
             .service(only(
+                "GET",
                 resource("/.well-known/passport-configuration")
                     .route(get().to(api::well_known::configuration)),
             ))
             .service(only(
+                "GET",
                 resource("/.well-known/jwks.json").route(get().to(api::well_known::jwks)),
             ))
             .service(
                 scope("/api/v1")
                     .service(only(
+                        "POST",
                         resource("/tickets/redeem").route(post().to(api::tickets::redeem)),
                     ))
                     .service(only(
+                        "GET",
                         resource("/app-sessions/{id}").route(get().to(api::app_sessions::status)),
                     ))
                     .service(only(
+                        "POST",
                         resource("/app-sessions/{id}/end").route(post().to(api::app_sessions::end)),
                     ))
-                    .service(only(resource("/events").route(get().to(api::events::follow))))
-                    .service(only(resource("/events/leave").route(post().to(api::events::leave))))
+                    .service(only("GET", resource("/events").route(get().to(api::events::follow))))
+                    .service(only(
+                        "POST",
+                        resource("/events/leave").route(post().to(api::events::leave)),
+                    ))
                     .default_service(route().to(api::error::not_found)),
             )
             .service(
@@ -104,22 +112,29 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                     .wrap(login_state::middleware(LoginStore::new(&web), &web.cookie_key))
                     .wrap(from_fn(login_state::keep_cookie))
                     .wrap(from_fn(pages::error::draw))
-                    .service(page(resource("/").route(get().to(pages::home))))
+                    .service(page("GET", resource("/").route(get().to(pages::home))))
                     .service(page(
+                        "GET, POST",
                         resource("/login")
                             .route(get().to(pages::login::show))
                             .route(post().to(pages::login::submit)),
                     ))
                     .service(page(
+                        "GET, POST",
                         resource("/logout")
                             .route(get().to(pages::logout::show))
                             .route(post().to(pages::logout::submit)),
                     ))
-                    .service(page(resource("/account").route(get().to(pages::account::show))))
                     .service(page(
+                        "GET",
+                        resource("/account").route(get().to(pages::account::show)),
+                    ))
+                    .service(page(
+                        "POST",
                         resource("/account/sessions/end").route(post().to(pages::account::end)),
                     ))
                     .service(page(
+                        "GET, POST",
                         resource("/setup")
                             .route(get().to(pages::setup::show))
                             .route(post().to(pages::setup::submit)),
@@ -129,12 +144,13 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
     }
 }
 
-/// A resource of the API: other methods than its own are told so (405), not that it is not there.
-fn only(resource: actix_web::Resource) -> actix_web::Resource {
-    resource.default_service(route().to(api::error::wrong_method))
+/// A resource of the API: other methods than its own are told so (405, with those that it has in
+/// `Allow`), not that it is not there.
+fn only(allow: &'static str, resource: actix_web::Resource) -> actix_web::Resource {
+    resource.default_service(route().to(move || api::error::wrong_method(allow)))
 }
 
 /// The same for a page.
-fn page(resource: actix_web::Resource) -> actix_web::Resource {
-    resource.default_service(route().to(pages::error::wrong_method))
+fn page(allow: &'static str, resource: actix_web::Resource) -> actix_web::Resource {
+    resource.default_service(route().to(move || pages::error::wrong_method(allow)))
 }

@@ -6,9 +6,12 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::AUTHORIZAT
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{super::Web, error::ApiError};
-use crate::domain::{
-    app::{App as Client, AppId},
-    token::{Digest, Token},
+use crate::{
+    domain::{
+        app::{App as Client, AppId},
+        token::{Digest, Token},
+    },
+    flows::signing_keys,
 };
 
 /// The calling app, authenticated and enabled. Unknown, disabled and wrongly secret apps are one
@@ -26,6 +29,7 @@ impl FromRequest for AuthenticatedClient {
             let web = web.ok_or_else(|| ApiError::unavailable("no application"))?;
             let (id, secret) = presented.ok_or_else(ApiError::invalid_client)?;
             let apps = web.app.db.apps().await?;
+            signing_keys::keep_up(&web.app, &apps).await?;
             let client = apps.get(&id).filter(|client| client.disabled_at.is_none());
             match client.filter(|client| client.accepts_secret(&secret, web.app.clock.now())) {
                 Some(client) => Ok(Self(client.clone())),

@@ -6,7 +6,7 @@ use actix_web::{
     HttpResponse, ResponseError,
     http::{
         StatusCode,
-        header::{RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
 use client_sdk::wire::{ErrorCode, Problem};
@@ -20,13 +20,14 @@ pub struct ApiError {
     status: Option<StatusCode>,
     detail: &'static str,
     retry_after: Option<i64>,
+    allow: Option<&'static str>,
     cause: Option<String>,
 }
 
 impl ApiError {
     /// A refusal by code.
     pub const fn new(code: ErrorCode, detail: &'static str) -> Self {
-        Self { code, status: None, detail, retry_after: None, cause: None }
+        Self { code, status: None, detail, retry_after: None, allow: None, cause: None }
     }
 
     /// The app's id and secret do not go together.
@@ -80,6 +81,9 @@ impl ResponseError for ApiError {
         let mut response = HttpResponse::build(status);
         if let Some(seconds) = self.retry_after {
             response.insert_header((RETRY_AFTER, seconds));
+        }
+        if let Some(methods) = self.allow {
+            response.insert_header((ALLOW, methods));
         }
         if status == StatusCode::UNAUTHORIZED {
             response
@@ -135,7 +139,8 @@ pub async fn not_found() -> Result<HttpResponse, ApiError> {
 }
 
 /// A route, but not by this method.
-pub async fn wrong_method() -> Result<HttpResponse, ApiError> {
+pub async fn wrong_method(allow: &'static str) -> Result<HttpResponse, ApiError> {
     let error = ApiError::invalid_request("This call goes by another method.");
-    Err(ApiError { status: Some(StatusCode::METHOD_NOT_ALLOWED), ..error })
+    let status = Some(StatusCode::METHOD_NOT_ALLOWED);
+    Err(ApiError { status, allow: Some(allow), ..error })
 }

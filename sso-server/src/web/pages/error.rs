@@ -13,7 +13,7 @@ use actix_web::{
     error::InternalError,
     http::{
         StatusCode,
-        header::{RETRY_AFTER, SET_COOKIE},
+        header::{ALLOW, RETRY_AFTER, SET_COOKIE},
     },
     middleware::Next,
     web::Data,
@@ -35,8 +35,8 @@ use crate::{
 pub enum PageError {
     /// There is nothing here.
     NotFound,
-    /// Another method is meant.
-    WrongMethod,
+    /// Another method is meant: these.
+    WrongMethod(&'static str),
     /// The address or form is malformed.
     BadInput(BadInput),
     /// No registered, enabled app has this id.
@@ -62,7 +62,7 @@ impl PageError {
     const fn kind(&self) -> (&'static str, StatusCode) {
         match self {
             Self::NotFound => ("not-found", StatusCode::NOT_FOUND),
-            Self::WrongMethod => ("wrong-method", StatusCode::METHOD_NOT_ALLOWED),
+            Self::WrongMethod(_) => ("wrong-method", StatusCode::METHOD_NOT_ALLOWED),
             Self::BadInput(BadInput::TooLarge) => ("bad-input", StatusCode::PAYLOAD_TOO_LARGE),
             Self::BadInput(BadInput::TooSlow) => ("bad-input", StatusCode::REQUEST_TIMEOUT),
             Self::BadInput(BadInput::ContentType) => {
@@ -197,6 +197,9 @@ fn error_response(
     let content = ErrorPage { kind, status: status.as_u16(), detail: error.detail() };
     let Ok(mut page) = draw(&content) else { return HttpResponse::build(status).finish() };
     page.response().status(status);
+    if let PageError::WrongMethod(methods) = error {
+        page.response().insert_header((ALLOW, *methods));
+    }
     if status == StatusCode::SERVICE_UNAVAILABLE {
         page.response().insert_header((RETRY_AFTER, "2"));
     }
@@ -209,6 +212,6 @@ pub async fn not_found() -> Result<HttpResponse, PageError> {
 }
 
 /// A route, but not by this method.
-pub async fn wrong_method() -> Result<HttpResponse, PageError> {
-    Err(PageError::WrongMethod)
+pub async fn wrong_method(allow: &'static str) -> Result<HttpResponse, PageError> {
+    Err(PageError::WrongMethod(allow))
 }

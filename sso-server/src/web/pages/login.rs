@@ -29,6 +29,7 @@ use crate::{
     flows::{
         issue_session::Origin,
         log_in::{Login, LoginError, log_in},
+        signing_keys,
     },
     store::sessions::{self, Found},
 };
@@ -111,6 +112,7 @@ pub async fn show(
         Some(session) => web.app.db.apps_at(session.registry_version).await?,
         None => web.app.db.apps().await?,
     };
+    signing_keys::keep_up(&web.app, &apps).await?;
     let login = LoginRequest::read(&parameters, &apps)?;
     match &login {
         Some(login) => {
@@ -139,7 +141,9 @@ pub async fn submit(
 ) -> Result<HttpResponse, PageError> {
     let form = form.0?;
     let session = state.session();
-    let login = LoginRequest::read(&form.parameters(), &*web.app.db.apps().await?)?;
+    let apps = web.app.db.apps().await?;
+    signing_keys::keep_up(&web.app, &apps).await?;
+    let login = LoginRequest::read(&form.parameters(), &apps)?;
     let ask_again = |problem, status| {
         let page = LoginPage {
             parameters: form.parameters(),

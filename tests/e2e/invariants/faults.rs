@@ -1,0 +1,315 @@
+//! The database goes away in the middle of everything: the answer is 503, or it is true.
+
+use harness::{Answer, Browser, Database, MINUTE, Passport, TestApp, faults::FaultyPostgres};
+use sso_server::{
+    flows::{
+        end_session::{Ending, end_session},
+        users,
+    },
+    web::cookies::SESSION,
+};
+
+use crate::scene::{ALL, Outcome, Walk, Way, live_sessions_of};
+
+/// More questions than any single act asks.
+const MOST: i64 = 60;
+
+/// What the cut takes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cut {
+    /// The database never hears the question.
+    Question,
+    /// It does what it was told, a commit perhaps, and nobody hears of it.
+    Answer,
+}
+
+const CUTS: [Cut; 2] = [Cut::Question, Cut::Answer];
+
+/// A Passport whose second node reaches PostgreSQL only through something that cuts.
+struct Shaky {
+    /// Sees the truth.
+    steady: Passport,
+    /// With one connection: no act needs two at a time, and after a cut there is one to be replaced.
+    shaky: Passport,
+    faults: FaultyPostgres,
+}
+
+impl Shaky {
+    async fn start() -> Self {
+        let steady = Passport::on(Database::Postgres).await;
+        let (faults, url) = FaultyPostgres::before(&steady.app.config.database.url).await;
+        let public_url = steady.url.clone();
+        let shaky = Passport::over(
+            Database::Postgres,
+            &url,
+            steady.folder.clone(),
+            steady.clock.clone(),
+            |config| {
+                config.server.public_url = public_url;
+                config.database.max_connections = 1;
+            },
+        )
+        .await;
+        Self { steady, shaky, faults }
+    }
+
+    fn fail_at(&self, cut: Cut, question: i64) {
+        match cut {
+            Cut::Question => self.faults.fail_at(question),
+            Cut::Answer => self.faults.lose_answer_at(question),
+        }
+    }
+
+    /// Heals, and waits until the node has noticed. Answers whether the cut had come.
+    async fn heal(&self) -> bool {
+        let cut = self.faults.heal();
+        let mut machine = self.shaky.browser();
+        for _ in 0..20 {
+            if machine.get("/readyz").await.status == 200 {
+                return cut;
+            }
+        }
+        panic!("the node does not recover");
+    }
+}
+
+/// A page that does not know says so, and takes nothing from the browser. (A log-in that was done
+/// before the database went may have given it something.)
+fn assert_does_not_know(answer: &Answer, browser: &Browser, before: &Browser, case: &str) {
+    assert_eq!(answer.status, 503, "{case}: {}", answer.body);
+    assert!(!answer.header("retry-after").is_empty(), "{case}: no Retry-After");
+    assert_eq!(answer.location(), "", "{case}");
+    let kept = before.cookies.keys().all(|name| browser.cookies.contains_key(name));
+    assert!(kept, "{case}: a cookie is gone: {:?}", browser.set_cookies);
+    for secret in ["postgres://", "passport_", "panicked"] {
+        assert!(!answer.body.contains(secret), "{case}: {}", answer.body);
+    }
+}
+
+// SECURITY-CASES INV-12, W-05, W-07: the matrix once more, with the connection cut at every question.
+#[actix_web::test]
+async fn a_way_in_that_loses_its_database_never_lets_in() {
+    let passport = Shaky::start().await;
+    let app = passport.steady.add_app("aw").await;
+    for (way, loses) in ALL.into_iter().flat_map(|way| CUTS.map(|cut| (way, cut))) {
+        let mut cuts = 0;
+        for question in 1.. {
+            assert!(question < MOST, "{way:?} asks without end");
+            let case = format!("{way:?}, {loses:?} {question} lost");
+            let name = format!("{way:?}{loses:?}{question}").to_lowercase();
+            let mut walk = Walk::prepare(&passport.steady, way, &name, &app).await;
+            walk.first_step().await;
+            let mut walk = walk.at(&passport.shaky);
+            let before = walk.browser.clone();
+
+            passport.fail_at(loses, question);
+            let answer = walk.last_step().await;
+            let cut = passport.heal().await;
+            match walk.outcome(&answer) {
+                // Perhaps the cut came to something that goes on beside, or after all was done.
+                Outcome::Entered => walk.prove(&passport.steady, &answer).await,
+                Outcome::Unavailable => {
+                    assert!(cut, "{case}: 503 without a fault");
+                    cuts += 1;
+                    if walk.set_up_is_done() {
+                        // The log-in behind it failed; its own page is what was answered.
+                        assert_eq!(answer.status, 503, "{case}");
+                    } else if way.is_api() {
+                        assert_eq!(answer.json()["code"], "unavailable", "{case}");
+                        assert!(!answer.header("retry-after").is_empty(), "{case}");
+                    } else {
+                        assert_does_not_know(&answer, &walk.browser, &before, &case);
+                        // A renewal whose commit nobody heard of has voided the old cookie.
+                        let may_be_renewed = way == Way::LoginAgain && loses == Cut::Answer;
+                        if walk.browser.cookies.contains_key(SESSION) && !may_be_renewed {
+                            let mut browser = walk.browser.clone().at(&passport.steady);
+                            assert!(browser.is_signed_in().await, "{case}: the session is gone");
+                        }
+                    }
+                }
+                Outcome::Refused => panic!("{case}: a definite no: {}", answer.body),
+            }
+            // Failed attempts stay counted: let their waits go by.
+            passport.steady.advance(20 * MINUTE);
+            if !cut {
+                break;
+            }
+        }
+        assert!(cuts > 0, "{way:?} asks nothing of the database");
+    }
+}
+
+/// Acts that take something away, by the door through which they are done.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    LogoutPage,
+    EndOwnSession,
+    EndByApp(&'static str),
+    EndByOperator,
+    LogoutByOperator,
+    Disable,
+    Delete,
+}
+
+const ACTS: [Act; 9] = [
+    Act::LogoutPage,
+    Act::EndOwnSession,
+    Act::EndByApp("app"),
+    Act::EndByApp("session"),
+    Act::EndByApp("user"),
+    Act::EndByOperator,
+    Act::LogoutByOperator,
+    Act::Disable,
+    Act::Delete,
+];
+
+/// Somebody about to lose a session.
+struct Loser {
+    name: String,
+    browser: Browser,
+    session: String,
+    app_session: String,
+}
+
+impl Act {
+    /// Answers whether it was told to be done.
+    async fn go(self, shaky: &Passport, app: &TestApp, loser: &Loser) -> bool {
+        let operator = &shaky.app;
+        match self {
+            Self::LogoutPage | Self::EndOwnSession => {
+                let mut browser = loser.browser.clone().at(shaky);
+                let before = browser.clone();
+                let (page, action) = match self {
+                    Self::LogoutPage => ("/logout", "/logout"),
+                    _ => ("/account", "/account/sessions/end"),
+                };
+                let page = browser.get(page).await;
+                let answer = match page.forms(action).into_iter().next() {
+                    Some(form) => browser.submit(&form.with("session", &loser.session)).await,
+                    None => page,
+                };
+                if answer.status != 303 {
+                    assert_does_not_know(&answer, &browser, &before, &format!("{self:?}"));
+                }
+                answer.status == 303
+            }
+            Self::EndByApp(scope) => {
+                let answer = app.at(shaky).end(&loser.app_session, scope).await;
+                assert!(matches!(answer.status.as_u16(), 200 | 503), "{}", answer.body);
+                answer.status == 200
+            }
+            Self::EndByOperator => {
+                let why = Ending::by_operator(client_sdk::wire::Cause::Admin);
+                end_session(operator, &loser.session.as_str().into(), why).await.is_ok()
+            }
+            Self::LogoutByOperator => users::logout(operator, &loser.name).await.is_ok(),
+            Self::Disable => users::disable(operator, &loser.name, false).await.is_ok(),
+            Self::Delete => users::delete(operator, &loser.name, false).await.is_ok(),
+        }
+    }
+}
+
+// SECURITY-CASES W-05: no false success. What was told to be done is done, with its event; what
+// failed is not half done.
+#[actix_web::test]
+async fn what_takes_away_is_done_or_says_that_it_is_not() {
+    let passport = Shaky::start().await;
+    let steady = &passport.steady;
+    let app = steady.add_app_with("aw", |app| app.may_end_user = true).await;
+    for (act, loses) in ACTS.into_iter().flat_map(|act| CUTS.map(|cut| (act, cut))) {
+        let mut failures = 0;
+        for question in 1.. {
+            assert!(question < MOST, "{act:?} asks without end");
+            let case = format!("{act:?}, {loses:?} {question} lost");
+            let name = format!("{act:?}{loses:?}{question}").to_lowercase();
+            let name = name.replace(['(', ')', '"'], "");
+            steady.add_user(&name).await;
+            let mut browser = steady.signed_in(&name).await;
+            let entered = app.enter(&mut browser).await;
+            let cursor = app.events("0").await.cursor;
+            let loser =
+                Loser { name, browser, session: entered.session, app_session: entered.app_session };
+
+            passport.fail_at(loses, question);
+            let done = act.go(&passport.shaky, &app, &loser).await;
+            let cut = passport.heal().await;
+
+            let over = app.status(&loser.app_session).await.json()["state"] == "ended";
+            let told = app.events(&cursor).await.events.len();
+            assert_eq!(told, usize::from(over), "{case}: the end and its event go together");
+            if done {
+                assert!(over, "{case}: told that it is done, and it is not");
+                if !matches!(act, Act::EndByApp("app")) {
+                    assert!(!loser.browser.clone().at(steady).is_signed_in().await, "{case}");
+                }
+            } else {
+                failures += 1;
+                assert!(cut, "{case}: failed without a fault");
+                // All or nothing, also where the commit's answer was lost.
+                let live = loser.browser.clone().at(steady).is_signed_in().await;
+                if !matches!(act, Act::EndByApp("app")) {
+                    assert_eq!(live, !over, "{case}: half done");
+                }
+            }
+            if !cut {
+                break;
+            }
+        }
+        assert!(failures > 0, "{act:?} asks nothing of the database");
+    }
+}
+
+// SECURITY-CASES W-08, T-10: the answer to a redemption was lost, and the app asks again under the
+// same key. Whatever the cut hit, there is one app session in the end.
+#[actix_web::test]
+async fn a_redemption_whose_answer_was_lost_happened_once() {
+    let passport = Shaky::start().await;
+    let app = passport.steady.add_app("aw").await;
+    passport.steady.add_user("member").await;
+    let mut opened = 0;
+    for (question, loses) in (1..MOST).flat_map(|question| CUTS.map(|cut| (question, cut))) {
+        let mut browser = passport.steady.signed_in("member").await;
+        let ticket = app.send(&mut browser).await.ticket();
+        let body = serde_json::json!({ "ticket": ticket, "return_to": app.return_to });
+        let key = [("idempotency-key", "once")];
+
+        passport.fail_at(loses, question);
+        let first = app.at(&passport.shaky).redeem_body(body.clone(), &key).await;
+        let cut = passport.heal().await;
+        assert!(matches!(first.status.as_u16(), 200 | 503), "{}", first.body);
+
+        let again = app.redeem_body(body, &key).await;
+        assert_eq!(again.status, 200, "{loses:?} {question} lost: {}", again.body);
+        if first.status == 200 {
+            assert_eq!(first.json()["app_session"], again.json()["app_session"]);
+        }
+        opened += 1;
+        let recorded = passport.steady.count("SELECT COUNT(*) FROM app_sessions").await;
+        assert_eq!(recorded, opened, "{loses:?} {question} lost: one for each ticket");
+        if !cut {
+            return;
+        }
+    }
+    panic!("a redemption asks without end");
+}
+
+// SECURITY-CASES W-07: while the database is away, the process lives and is not ready.
+#[actix_web::test]
+async fn health_tells_apart_being_alive_and_being_ready() {
+    let passport = Shaky::start().await;
+    passport.steady.add_user("member").await;
+    let mut browser = passport.steady.signed_in("member").await.at(&passport.shaky);
+    let mut machine = passport.shaky.browser();
+    assert_eq!(machine.get("/readyz").await.status, 200);
+
+    passport.faults.fail_at(1);
+    assert_eq!(machine.get("/readyz").await.status, 503);
+    assert_eq!(machine.get("/healthz").await.status, 200);
+    let before = browser.clone();
+    let page = browser.get("/account").await;
+    assert_does_not_know(&page, &browser, &before, "/account");
+
+    passport.heal().await;
+    assert!(browser.is_signed_in().await, "nobody was logged out by it");
+    assert_eq!(live_sessions_of(&passport.steady, "member").await, 1);
+}

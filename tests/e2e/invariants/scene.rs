@@ -1,0 +1,385 @@
+//! The table of ways in, and how each is walked: what somebody has from before, a first step, and
+//! the last one, which lets them in or not.
+
+use client_sdk::wire::Redeemed;
+use harness::{Answer, Browser, Form, PASSWORD, Passport, TestApp};
+use serde_json::json;
+use sso_server::flows::users::{self, AddUser};
+
+/// A way to a session, a ticket or an app session, or to the use of one. A new way in is a new line
+/// in [`ALL`], and the compiler asks for the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    PasswordLogin,
+    PasswordLoginIntoApp,
+    SilentRedirect,
+    /// `prompt=none`
+    SilentCheck,
+    /// `prompt=login` with a live session
+    LoginAgain,
+    Redemption,
+    /// Under the same `Idempotency-Key`
+    RepeatedRedemption,
+    /// A link to choose a password, and the first log-in with it
+    SetUpLink,
+    AccountPage,
+    EndOtherSessions,
+    AppSessionStatus,
+}
+
+pub const ALL: [Way; 11] = [
+    Way::PasswordLogin,
+    Way::PasswordLoginIntoApp,
+    Way::SilentRedirect,
+    Way::SilentCheck,
+    Way::LoginAgain,
+    Way::Redemption,
+    Way::RepeatedRedemption,
+    Way::SetUpLink,
+    Way::AccountPage,
+    Way::EndOtherSessions,
+    Way::AppSessionStatus,
+];
+
+/// What a way rests on. If one of its needs is gone, it must lead nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The account is there and enabled.
+    Person,
+    /// A password may be tried.
+    Proof,
+    /// The session from before lives.
+    Session,
+    /// The app is registered and enabled.
+    App,
+    /// The app's secret is the one it has.
+    Secret,
+    /// The key that signed the ticket in hand verifies.
+    Key,
+}
+
+/// When something happens to somebody on their way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    BeforeTheFirstStep,
+    BetweenTheSteps,
+}
+
+pub const MOMENTS: [Moment; 2] = [Moment::BeforeTheFirstStep, Moment::BetweenTheSteps];
+
+/// How a way ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Entered,
+    Refused,
+    /// 503: nobody knows.
+    Unavailable,
+}
+
+impl Way {
+    /// What its last step rests on if that goes at `moment`.
+    pub fn needs(self, moment: Moment) -> &'static [Need] {
+        use Need::*;
+        match (self, moment) {
+            (Self::PasswordLogin | Self::SetUpLink, _) => &[Person, Proof],
+            (Self::PasswordLoginIntoApp, _) => &[Person, Proof, App],
+            (Self::SilentRedirect | Self::SilentCheck, _) => &[Person, Session, App],
+            // The form is bound to the session; without one at first, it is a plain log-in.
+            (Self::LoginAgain, Moment::BeforeTheFirstStep) => &[Person, Proof, App],
+            (Self::LoginAgain, Moment::BetweenTheSteps) => &[Person, Proof, App, Session],
+            (Self::Redemption, Moment::BeforeTheFirstStep) => &[Person, Session, App, Secret],
+            (Self::Redemption, Moment::BetweenTheSteps) => &[Person, Session, App, Secret, Key],
+            (Self::RepeatedRedemption, _) => &[Person, Session, App, Secret, Key],
+            (Self::AccountPage | Self::EndOtherSessions, _) => &[Person, Session],
+            (Self::AppSessionStatus, _) => &[Person, Session, App, Secret],
+        }
+    }
+
+    /// Whether the last step goes by the program interface, where no cookie is.
+    pub fn is_api(self) -> bool {
+        matches!(self, Self::Redemption | Self::RepeatedRedemption | Self::AppSessionStatus)
+    }
+
+    /// Reads the answer of the last step. What is neither yes, no nor "unknown" is a failure.
+    fn outcome(self, answer: &Answer) -> Outcome {
+        let status = answer.status.as_u16();
+        let to = answer.location();
+        let code = || answer.json()["code"].as_str().unwrap_or_default().to_owned();
+        let outcome = match (self, status) {
+            (_, 503) => Some(Outcome::Unavailable),
+            (Self::PasswordLogin | Self::SetUpLink, 303) if to == "/account" => {
+                Some(Outcome::Entered)
+            }
+            (Self::SetUpLink, 410) => Some(Outcome::Refused),
+            (
+                Self::PasswordLoginIntoApp
+                | Self::SilentRedirect
+                | Self::SilentCheck
+                | Self::LoginAgain,
+                303,
+            ) if answer.sent("ticket").is_some() => Some(Outcome::Entered),
+            (Self::SilentCheck, 303)
+                if answer.sent("error").as_deref() == Some("login_required") =>
+            {
+                Some(Outcome::Refused)
+            }
+            // The form, with or without a word about what was typed; or: no such app.
+            (Self::SilentRedirect, 200) => Some(Outcome::Refused),
+            (
+                Self::PasswordLogin
+                | Self::PasswordLoginIntoApp
+                | Self::LoginAgain
+                | Self::SetUpLink,
+                401 | 403,
+            ) => Some(Outcome::Refused),
+            (
+                Self::PasswordLoginIntoApp
+                | Self::SilentRedirect
+                | Self::SilentCheck
+                | Self::LoginAgain,
+                400,
+            ) => Some(Outcome::Refused),
+            (Self::Redemption | Self::RepeatedRedemption, 200) => Some(Outcome::Entered),
+            (Self::AppSessionStatus, 200) => Some(match answer.json()["state"].as_str() {
+                Some("active") => Outcome::Entered,
+                Some("ended") => Outcome::Refused,
+                other => panic!("{other:?}"),
+            }),
+            (_, 400) if self.is_api() && code() == "invalid_ticket" => Some(Outcome::Refused),
+            (_, 401) if self.is_api() && code() == "invalid_client" => Some(Outcome::Refused),
+            (_, 403) if self.is_api() && code() == "account_disabled" => Some(Outcome::Refused),
+            (Self::AccountPage, 200) => Some(Outcome::Entered),
+            (Self::EndOtherSessions, 303) if to == "/account?done=others" => Some(Outcome::Entered),
+            (Self::AccountPage | Self::EndOtherSessions, 303) if to == "/login" => {
+                Some(Outcome::Refused)
+            }
+            _ => None,
+        };
+        outcome.unwrap_or_else(|| panic!("{self:?}: {status} to {to:?}: {}", answer.body))
+    }
+}
+
+/// Somebody on a way.
+pub struct Walk {
+    pub way: Way,
+    pub name: String,
+    pub app: TestApp,
+    pub browser: Browser,
+    /// The app's secret if it got another one on the way.
+    pub new_secret: Option<String>,
+    hand: Hand,
+}
+
+/// What they hold.
+#[derive(Debug)]
+enum Hand {
+    Nothing,
+    Link(String),
+    Form(Form),
+    Ticket(String),
+    AppSession(String),
+    /// The first step was refused with this.
+    Refused(Answer),
+}
+
+/// The key of every repeated redemption.
+const KEY: (&str, &str) = ("idempotency-key", "again-1");
+
+impl Walk {
+    /// Makes a person and gives them what they have from before: a session, a link, …
+    pub async fn prepare(passport: &Passport, way: Way, name: &str, app: &TestApp) -> Self {
+        let mut browser = passport.browser();
+        let mut hand = Hand::Nothing;
+        if way == Way::SetUpLink {
+            let new = AddUser { username: name, email: None, admin: false, password: None };
+            let link = users::add(&passport.app, new).await.unwrap().setup_url.unwrap();
+            hand = Hand::Link(link.strip_prefix(&passport.url).unwrap().to_owned());
+        } else {
+            passport.add_user(name).await;
+        }
+        let has_session =
+            !matches!(way, Way::PasswordLogin | Way::PasswordLoginIntoApp | Way::SetUpLink);
+        if has_session {
+            browser.sign_in(name).await;
+        }
+        match way {
+            Way::RepeatedRedemption => {
+                let ticket = app.send(&mut browser).await.ticket();
+                assert_eq!(redeem_under_key(app, &ticket).await.status, 200);
+                hand = Hand::Ticket(ticket);
+            }
+            Way::AppSessionStatus => {
+                hand = Hand::AppSession(app.enter(&mut browser).await.app_session);
+            }
+            Way::EndOtherSessions => {
+                passport.signed_in(name).await;
+            }
+            _ => {}
+        }
+        let (name, app) = (name.to_owned(), app.clone());
+        Self { way, name, app, browser, new_secret: None, hand }
+    }
+
+    /// Goes on at another node of the same Passport.
+    pub fn at(mut self, node: &Passport) -> Self {
+        self.app = self.app.at(node);
+        self.browser = self.browser.at(node);
+        self
+    }
+
+    /// The step before the last: opens the form, gets the ticket.
+    pub async fn first_step(&mut self) {
+        let again = [("prompt", "login")];
+        let path = match self.way {
+            Way::PasswordLogin => "/login".to_owned(),
+            Way::PasswordLoginIntoApp | Way::Redemption => {
+                format!("/login{}", self.app.login_query(&[]))
+            }
+            Way::LoginAgain => format!("/login{}", self.app.login_query(&again)),
+            Way::EndOtherSessions => "/account".to_owned(),
+            Way::SetUpLink => {
+                let Hand::Link(link) = &self.hand else { panic!("{:?}", self.hand) };
+                assert_eq!(self.browser.get(&link.clone()).await.location(), "/setup");
+                "/setup".to_owned()
+            }
+            _ => return,
+        };
+        let page = self.browser.get(&path).await;
+        let form = match self.way {
+            Way::Redemption => None,
+            Way::SetUpLink => page.forms("/setup").pop(),
+            Way::EndOtherSessions => page
+                .forms("/account/sessions/end")
+                .into_iter()
+                .find(|form| form.field("session").is_empty()),
+            _ => page.forms("/login").pop(),
+        };
+        self.hand = match (form, page.sent("ticket")) {
+            (Some(form), _) => Hand::Form(form),
+            (None, Some(ticket)) => Hand::Ticket(ticket),
+            (None, None) => Hand::Refused(page),
+        };
+    }
+
+    /// The step that lets in or not. Whoever was refused at the first step gets that answer.
+    pub async fn last_step(&mut self) -> Answer {
+        let none = [("prompt", "none")];
+        match (self.way, &self.hand) {
+            (_, Hand::Refused(answer)) => answer.clone(),
+            (Way::SilentRedirect, _) => self.app.send(&mut self.browser).await,
+            (Way::SilentCheck, _) => self.app.send_with(&mut self.browser, &none).await,
+            (Way::AccountPage, _) => self.browser.get("/account").await,
+            (Way::Redemption, Hand::Ticket(ticket)) => self.app.redeem(ticket).await,
+            (Way::RepeatedRedemption, Hand::Ticket(ticket)) => {
+                redeem_under_key(&self.app, ticket).await
+            }
+            (Way::AppSessionStatus, Hand::AppSession(id)) => self.app.status(id).await,
+            (Way::EndOtherSessions, Hand::Form(form)) => self.browser.submit(form).await,
+            (Way::SetUpLink, Hand::Form(form)) => {
+                let form = form.clone().with("password", PASSWORD).with("repeat", PASSWORD);
+                let answer = self.browser.submit(&form).await;
+                if answer.status != 303 {
+                    return answer;
+                }
+                let page = self.browser.get("/login").await;
+                if page.status == 503 {
+                    return page;
+                }
+                let form = page.form("/login").with("username", &self.name);
+                self.browser.submit(&form.with("password", PASSWORD)).await
+            }
+            (_, Hand::Form(form)) => {
+                let form = form.clone().with("username", &self.name).with("password", PASSWORD);
+                self.browser.submit(&form.with("keep", "on")).await
+            }
+            (way, hand) => panic!("{way:?} with {hand:?}"),
+        }
+    }
+
+    /// How it ended, by the answer of the last step.
+    pub fn outcome(&self, answer: &Answer) -> Outcome {
+        match &self.hand {
+            Hand::Refused(_) if answer.status == 503 => Outcome::Unavailable,
+            Hand::Refused(_) => Outcome::Refused,
+            _ => self.way.outcome(answer),
+        }
+    }
+
+    /// Whether the link was used and only the log-in behind it was still to come.
+    pub fn set_up_is_done(&self) -> bool {
+        self.way == Way::SetUpLink && !self.browser.cookies.contains_key("__Host-passport-setup")
+    }
+
+    /// Both steps.
+    pub async fn go(&mut self) -> Answer {
+        self.first_step().await;
+        self.last_step().await
+    }
+
+    /// Shows that what `answer` gave is worth something: the session is known, the ticket opens, the
+    /// app session is active, the others are out. This is what makes a 2xx or 303 true.
+    pub async fn prove(&self, passport: &Passport, answer: &Answer) {
+        let mut app = self.app.at(passport);
+        if let Some(secret) = &self.new_secret {
+            app.secret.clone_from(secret);
+        }
+        match self.way {
+            Way::PasswordLogin | Way::SetUpLink | Way::AccountPage => {
+                assert!(self.browser.clone().at(passport).is_signed_in().await, "{:?}", self.way);
+            }
+            Way::PasswordLoginIntoApp
+            | Way::SilentRedirect
+            | Way::SilentCheck
+            | Way::LoginAgain => {
+                let redeemed = app.redeem(&answer.ticket()).await;
+                assert_eq!(redeemed.status, 200, "{:?}: {}", self.way, redeemed.body);
+                assert_eq!(redeemed.json()["user"]["username"], self.name.as_str());
+            }
+            Way::Redemption | Way::RepeatedRedemption => {
+                let redeemed: Redeemed = serde_json::from_str(&answer.body).unwrap();
+                assert_eq!(redeemed.user.username, self.name);
+                let status = app.status(&redeemed.app_session).await;
+                assert_eq!(status.json()["state"], "active", "{:?}", self.way);
+            }
+            Way::AppSessionStatus => {}
+            Way::EndOtherSessions => {
+                assert_eq!(live_sessions_of(passport, &self.name).await, 1, "only this one");
+            }
+        }
+    }
+}
+
+async fn redeem_under_key(app: &TestApp, ticket: &str) -> Answer {
+    app.redeem_body(json!({ "ticket": ticket, "return_to": app.return_to }), &[KEY]).await
+}
+
+/// How many sessions of a person live.
+pub async fn live_sessions_of(passport: &Passport, name: &str) -> usize {
+    let user = users::named(&passport.app, name).await.unwrap().id;
+    let mut connection = passport.app.db.read().await.unwrap();
+    let now = passport.app.clock.now();
+    let live = sso_server::store::sessions::live(&mut connection, Some(&user), now, 100).await;
+    live.unwrap().len()
+}
+
+/// What there is of everything that lets people in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stock {
+    pub sessions: i64,
+    pub live_sessions: i64,
+    pub app_sessions: i64,
+    pub live_app_sessions: i64,
+}
+
+impl Stock {
+    pub async fn of(passport: &Passport) -> Self {
+        let live = "SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL";
+        let live_app = "SELECT COUNT(*) FROM app_sessions WHERE ended_at IS NULL";
+        Self {
+            sessions: passport.count("SELECT COUNT(*) FROM sessions").await,
+            live_sessions: passport.count(live).await,
+            app_sessions: passport.count("SELECT COUNT(*) FROM app_sessions").await,
+            live_app_sessions: passport.count(live_app).await,
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! Every template, in every language, with a plain and with a hostile value in every field.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+};
+
+use scraper::{ElementRef, Html, Selector};
+use serde_json::{Value, json};
+use sso_server::web::{
+    locale::{self, Locale},
+    pages::{
+        account::{AccountPage, ShownSession},
+        error::ErrorPage,
+        login::LoginPage,
+        login_request::Parameters,
+        logout::{BackTo, LogoutPage, SignedOutPage},
+        setup::SetupPage,
+    },
+    view::{LanguageLink, View},
+};
+
+/// Breaks out of an attribute and of an element, if it is let.
+const HOSTILE: &str = "\"><svg/onload=window.ran=1>'";
+
+/// Kinds of [`ErrorPage`]; a message of another kind would be found unused.
+const ERRORS: [&str; 11] = [
+    "not-found",
+    "wrong-method",
+    "bad-input",
+    "unknown-app",
+    "unknown-return-url",
+    "bad-login-request",
+    "stale-form",
+    "void-link",
+    "busy",
+    "unavailable",
+    "internal",
+];
+
+/// A drawn page, and what to call it when something is wrong with it.
+struct Drawn {
+    name: String,
+    locale: Locale,
+    html: String,
+}
+
+/// Draws each template in each language with each variant of its struct.
+fn all(value: &str) -> Vec<Drawn> {
+    let view = View::new("en");
+    let mut drawn = Vec::new();
+    for locale in locale::ALL {
+        let links = LanguageLink::all("/login", &format!("state={value}"));
+        let mut draw = |template: &'static str, variant: &str, page: Value| {
+            let html = view.draw(template, locale, &links, &page);
+            let html = html.unwrap_or_else(|error| panic!("{error:?}"));
+            let name = format!("{template} ({variant}) in {}", locale.tag());
+            drawn.push(Drawn { name, locale, html });
+        };
+        for (variant, page) in logins(value) {
+            draw("login.html", variant, json!(page));
+        }
+        for (variant, page) in logouts(value) {
+            draw("logout.html", variant, json!(page));
+        }
+        for (variant, page) in signed_out(value) {
+            draw("signed_out.html", variant, json!(page));
+        }
+        for (variant, page) in accounts(value) {
+            draw("account.html", variant, json!(page));
+        }
+        for (variant, page) in setups(value) {
+            draw("setup.html", variant, json!(page));
+        }
+        for kind in ERRORS {
+            let detail = Some(&*value.to_owned().leak());
+            draw("error.html", kind, json!(ErrorPage { kind, status: 400, detail }));
+            draw("error.html", kind, json!(ErrorPage { kind, status: 400, detail: None }));
+        }
+    }
+    drawn
+}
+
+fn logins(value: &str) -> Vec<(&'static str, LoginPage)> {
+    let text = || Some(value.to_owned());
+    let parameters = Parameters {
+        app: text(),
+        return_to: text(),
+        state: text(),
+        challenge: text(),
+        prompt: text(),
+        max_age: text(),
+        ui_locales: text(),
+    };
+    let full = |problem, notice| LoginPage {
+        csrf: value.to_owned(),
+        app_name: text(),
+        parameters: parameters.clone(),
+        username: value.to_owned(),
+        keep: true,
+        again: true,
+        problem,
+        notice,
+    };
+    let mut pages = vec![("empty", LoginPage::default())];
+    for problem in ["refused", "malformed", "too-many", "busy", "stale"] {
+        pages.push((problem, full(Some(format!("login-{problem}").leak()), None)));
+    }
+    pages.push(("notice", full(None, Some("login-password-set"))));
+    pages.push(("notice", full(None, Some("login-admin-added"))));
+    pages
+}
+
+fn logouts(value: &str) -> Vec<(&'static str, LogoutPage)> {
+    let text = || Some(value.to_owned());
+    let page = |apps: &[&str], back| LogoutPage {
+        csrf: value.to_owned(),
+        username: value.to_owned(),
+        apps: apps.iter().map(|&app| app.to_owned()).collect(),
+        back,
+    };
+    let back = BackTo { app: text(), return_to: text(), state: text() };
+    vec![("at no app", page(&[], BackTo::default())), ("at two apps", page(&[value, value], back))]
+}
+
+fn signed_out(value: &str) -> Vec<(&'static str, SignedOutPage)> {
+    let there = SignedOutPage {
+        back_url: Some(format!("https://aw.example/?{value}")),
+        back_name: Some(value.to_owned()),
+    };
+    vec![("no way back", SignedOutPage { back_url: None, back_name: None }), ("a way back", there)]
+}
+
+fn accounts(value: &str) -> Vec<(&'static str, AccountPage)> {
+    let session = |class: &str, current| ShownSession {
+        id: value.to_owned(),
+        device: value.to_owned(),
+        device_class: class.to_owned(),
+        address: value.to_owned(),
+        created_at: harness::NOON,
+        last_seen_at: harness::NOON + harness::MINUTE,
+        apps: if current { vec![value.to_owned(); 3] } else { vec![] },
+        current,
+    };
+    let page = |sessions, email, notice: Option<&'static str>| AccountPage {
+        csrf: value.to_owned(),
+        username: value.to_owned(),
+        email,
+        admin: notice.is_some(),
+        created_at: harness::NOON,
+        sessions,
+        notice,
+    };
+    let three =
+        || vec![session("desktop", true), session("phone", false), session("native", false)];
+    vec![
+        ("no session", page(vec![], None, None)),
+        ("one session", page(vec![session("desktop", true)], None, Some("account-ended-one"))),
+        ("three", page(three(), Some(value.to_owned()), Some("account-ended-others"))),
+    ]
+}
+
+fn setups(value: &str) -> Vec<(&'static str, SetupPage)> {
+    let page = |account: Option<&str>, problem| SetupPage {
+        csrf: value.to_owned(),
+        account: account.map(str::to_owned),
+        username: value.to_owned(),
+        min_length: 8,
+        problem,
+    };
+    let mut pages = vec![
+        ("first admin", page(None, None)),
+        ("a password", page(Some(value), None)),
+        ("differ", page(Some(value), Some("setup-differ"))),
+    ];
+    for problem in ["name-taken", "name-empty", "name-long", "name-characters", "name-scripts"] {
+        pages.push((problem, page(None, Some(format!("setup-{problem}").leak()))));
+    }
+    for problem in ["short", "long", "characters", "personal"] {
+        pages.push((problem, page(None, Some(format!("setup-password-{problem}").leak()))));
+    }
+    pages
+}
+
+fn select(text: &str) -> Selector {
+    Selector::parse(text).unwrap()
+}
+
+fn attribute<'a>(element: &ElementRef<'a>, name: &str) -> &'a str {
+    element.value().attr(name).unwrap_or("")
+}
+
+// STYLE: every template is drawn; SECURITY-CASES X-01.
+#[test]
+fn every_page_is_sound_markup_with_one_heading_and_labelled_fields() {
+    assert!(!Html::parse_document("<p></div>").errors.is_empty(), "the parser notices mistakes");
+    for drawn in all("plain") {
+        let (name, page) = (&drawn.name, Html::parse_document(&drawn.html));
+        assert!(page.errors.is_empty(), "{name}: {:?}", page.errors);
+        assert_eq!(page.select(&select("h1")).count(), 1, "{name}");
+        let root = page.select(&select("html")).next().unwrap();
+        assert_eq!(attribute(&root, "lang"), drawn.locale.tag(), "{name}");
+        let title: String = page.select(&select("title")).flat_map(|title| title.text()).collect();
+        assert!(!title.starts_with(' ') && title.contains("Passport"), "{name}: {title}");
+        let mut ids = BTreeSet::new();
+        for element in page.select(&select("[id]")) {
+            assert!(ids.insert(attribute(&element, "id")), "{name}: an id twice");
+        }
+        for link in ["for", "aria-describedby", "aria-labelledby"] {
+            for element in page.select(&select(&format!("[{link}]"))) {
+                let target = attribute(&element, link);
+                assert!(ids.contains(target), "{name}: {link} points at {target}");
+            }
+        }
+        for input in page.select(&select("input:not([type=hidden])")) {
+            let label = select(&format!("label[for='{}']", attribute(&input, "id")));
+            assert_eq!(page.select(&label).count(), 1, "{name}: a field without a label");
+        }
+        for form in page.select(&select("form")) {
+            assert_eq!(attribute(&form, "method"), "post", "{name}");
+            let token = select("input[name=csrf]");
+            assert_eq!(form.select(&token).count(), 1, "{name}: a form without its token");
+        }
+        assert!(page.select(&select("[autofocus]")).count() <= 1, "{name}: two fields want focus");
+    }
+}
+
+// SECURITY-CASES X-01, X-10.
+#[test]
+fn a_hostile_value_in_every_field_stays_text() {
+    for drawn in all(HOSTILE) {
+        let (name, page) = (&drawn.name, Html::parse_document(&drawn.html));
+        assert!(!drawn.html.contains("<svg"), "{name}: {}", drawn.html);
+        assert!(page.errors.is_empty(), "{name}: {:?}", page.errors);
+        assert_eq!(page.select(&select("svg")).count(), 0, "{name}");
+        let shown = drawn.html.contains("&lt;svg") || drawn.html.contains("%3Csvg");
+        assert!(shown, "{name}: the value is not there at all, so nothing was tested");
+    }
+}
+
+// SECURITY-CASES X-02, X-03, X-06, X-12: a policy without inline script is only as good as pages
+// that need none.
+#[test]
+fn pages_hold_no_inline_script_or_style_and_lead_nowhere_foreign() {
+    for drawn in all("plain") {
+        let (name, page) = (&drawn.name, Html::parse_document(&drawn.html));
+        for element in page.select(&select("*")) {
+            for (attribute, _) in element.value().attrs() {
+                let inline = attribute.starts_with("on") || attribute == "style";
+                assert!(!inline, "{name}: {attribute}");
+            }
+        }
+        assert_eq!(page.select(&select("style, iframe, object, embed, base")).count(), 0, "{name}");
+        for script in page.select(&select("script")) {
+            assert!(attribute(&script, "src").starts_with("/static/"), "{name}");
+            assert_eq!(script.text().collect::<String>(), "", "{name}");
+        }
+        for link in page.select(&select("a[href]")) {
+            let href = attribute(&link, "href");
+            let own = href.starts_with('/') || href.starts_with('#');
+            let away = attribute(&link, "rel").contains("noreferrer");
+            assert!(own || (away && href.starts_with("https:")), "{name}: {href}");
+        }
+        for form in page.select(&select("form")) {
+            assert!(attribute(&form, "action").starts_with('/'), "{name}");
+        }
+    }
+}
+
+fn server(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../sso-server").join(path)
+}
+
+/// The messages of a language: key, and the values that it shows.
+fn messages(locale: Locale) -> BTreeMap<String, BTreeSet<String>> {
+    let file = server("locales").join(locale.tag()).join("passport.ftl");
+    let mut all = BTreeMap::new();
+    for line in fs::read_to_string(file).unwrap().lines() {
+        let Some((key, text)) = line.split_once(" = ") else {
+            assert!(line.is_empty() || line.starts_with('#'), "what is {line:?}?");
+            continue;
+        };
+        let values = text.split("{ $").skip(1).map(|rest| rest.split(' ').next().unwrap());
+        let again = all.insert(key.to_owned(), values.map(str::to_owned).collect());
+        assert!(again.is_none(), "{key} twice in {}", locale.tag());
+    }
+    all
+}
+
+#[test]
+fn every_message_is_there_in_every_language_with_the_same_values() {
+    let english = messages(Locale::En);
+    assert!(english.len() > 80);
+    for locale in [Locale::Zh, Locale::Ru] {
+        assert_eq!(messages(locale), english, "en and {}", locale.tag());
+    }
+}
+
+#[test]
+fn every_message_is_used_by_a_template_or_a_page() {
+    let mut sources = String::new();
+    let folders = [server("templates"), server("src/web"), server("src/web/pages")];
+    for entry in folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()) {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            sources.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+    let of_errors: BTreeSet<String> = ERRORS
+        .iter()
+        .flat_map(|kind| [format!("error-{kind}-title"), format!("error-{kind}-text")])
+        .collect();
+    for key in messages(Locale::En).keys() {
+        let used = of_errors.contains(key) || sources.contains(&format!("\"{key}\""));
+        assert!(used, "nobody shows {key}");
+    }
+}
+
+#[test]
+fn no_page_shows_the_name_of_a_message() {
+    let keys: Vec<String> =
+        messages(Locale::En).into_keys().filter(|key| key.contains('-')).collect();
+    for drawn in all("plain") {
+        let page = Html::parse_document(&drawn.html);
+        let mut read: String = page.root_element().text().collect();
+        for element in page.select(&select("[aria-label], [alt], [title], [placeholder]")) {
+            for name in ["aria-label", "alt", "title", "placeholder"] {
+                read.push_str(attribute(&element, name));
+            }
+        }
+        for key in &keys {
+            assert!(!read.contains(key.as_str()), "{} shows {key}", drawn.name);
+        }
+    }
+}
+
+#[test]
+fn pages_of_two_languages_differ_in_their_words() {
+    let of = |tag: &str| -> Vec<String> {
+        let drawn = all("plain").into_iter().filter(|drawn| drawn.locale.tag() == tag);
+        drawn.map(|drawn| drawn.html).collect()
+    };
+    let (english, chinese, russian) = (of("en"), of("zh"), of("ru"));
+    assert!(english.iter().zip(&chinese).all(|(one, other)| one != other));
+    let cyrillic = |html: &String| html.contains("Войти") || html.contains("Выйти");
+    assert!(russian.iter().filter(|html| cyrillic(html)).count() > 5);
+}
