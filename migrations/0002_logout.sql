@@ -56,3 +56,15 @@ ALTER TABLE app_instances ADD COLUMN trusted_until BIGINT NOT NULL DEFAULT 92233
 -- It said good-bye.
 ALTER TABLE app_instances ADD COLUMN left_at BIGINT;
 CREATE INDEX app_instances_acknowledged ON app_instances (app_id, acknowledged);
+
+-- Somebody has proven who they are, and has to choose which session makes room.
+CREATE TABLE pending_logins (
+    digest TEXT NOT NULL PRIMARY KEY,
+    user_id TEXT NOT NULL REFERENCES users (id),
+    kept_since BIGINT,
+    -- The account's at that moment: a password changed since makes this void.
+    password_changed_at BIGINT,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    used_at BIGINT
+);

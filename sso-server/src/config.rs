@@ -9,7 +9,12 @@ use client_sdk::wire::Seconds;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::domain::{MINUTE, Millis, SECOND, session::Limits, ticket::LIFETIME_MAX_SECONDS};
+use crate::domain::{
+    MINUTE, Millis, SECOND,
+    session::Limits,
+    session_caps::{Caps, OnExcess},
+    ticket::LIFETIME_MAX_SECONDS,
+};
 
 /// Prefix of environment variables: `SSO_SERVER__LISTEN`.
 pub(crate) const PREFIX: &str = "SSO_";
@@ -118,6 +123,16 @@ pub struct Session {
     pub idle: Period,
     /// The same when "keep me signed in" is off.
     pub browser_idle: Period,
+    /// Most sessions of a person at a time; 0 is no limit.
+    pub max_per_user: usize,
+    /// Most of them on computers.
+    pub max_desktop: usize,
+    /// Most of them on phones and tablets.
+    pub max_phone: usize,
+    /// Most of them in programs that are no browser.
+    pub max_native: usize,
+    /// What happens to one too many: `kick_oldest`, `deny`, or `ask`.
+    pub on_excess: OnExcess,
 }
 
 impl Default for Session {
@@ -127,6 +142,11 @@ impl Default for Session {
             lifetime: Period(limits.lifetime),
             idle: Period(limits.idle),
             browser_idle: Period(limits.browser_idle),
+            max_per_user: 0,
+            max_desktop: 0,
+            max_phone: 0,
+            max_native: 0,
+            on_excess: OnExcess::KickOldest,
         }
     }
 }
@@ -669,6 +689,16 @@ impl Config {
             lifetime: self.session.lifetime.0,
             idle: self.session.idle.0,
             browser_idle: self.session.browser_idle.0,
+        }
+    }
+
+    /// How many sessions a person may have.
+    pub fn session_caps(&self) -> Caps {
+        Caps {
+            per_user: self.session.max_per_user,
+            desktop: self.session.max_desktop,
+            phone: self.session.max_phone,
+            native: self.session.max_native,
         }
     }
 

@@ -13,9 +13,16 @@ login-refused = Name and password do not go together, or there were too many att
 login-malformed = This cannot be a password: it is empty, too long, or holds control characters.
 login-too-many = There were too many attempts from your network. Please wait a moment and try again.
 login-busy = A great many people are signing in right now. Please try again in a moment.
+login-too-many-sessions = You are signed in on as many devices as is allowed. Sign out on one of them first.
 login-stale = This page had been open for too long. Please enter your password again.
 login-password-set = Your password is set. You can sign in now.
 login-admin-added = Passport is ready. Sign in with the account that you have just made.
+
+choose-title = Which device makes room?
+choose-lead = You are signed in on as many devices as is allowed. Choose one to be signed out; this one takes its place.
+choose-end = Sign out there
+choose-end-label = Sign out there: { $device }
+choose-cancel = Do not sign in here
 
 logout-title = Sign out
 logout-question = Sign out, { $name }?

@@ -13,9 +13,16 @@ login-refused = 用户名与密码不匹配，或尝试次数过多。请检查�
 login-malformed = 这不可能是密码：内容为空、过长或含有控制字符。
 login-too-many = 您所在网络的尝试次数过多，请稍候再试。
 login-busy = 当前登录人数过多，请稍后再试。
+login-too-many-sessions = 您已在允许数量的设备上登录。请先在其中一台设备上退出登录。
 login-stale = 此页面打开时间过长，请重新输入密码。
 login-password-set = 密码已设置，现在可以登录。
 login-admin-added = Passport 已就绪，请用刚创建的账号登录。
+
+choose-title = 由哪台设备让出位置？
+choose-lead = 您已在允许数量的设备上登录。请选择一台设备退出登录，由本设备取代。
+choose-end = 在该设备退出
+choose-end-label = 在该设备退出：{ $device }
+choose-cancel = 不在此处登录
 
 logout-title = 退出登录
 logout-question = { $name }，要退出登录吗？

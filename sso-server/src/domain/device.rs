@@ -32,6 +32,11 @@ impl DeviceClass {
             Self::Native => "native",
         }
     }
+
+    /// Reads the word back.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Desktop, Self::Phone, Self::Native].into_iter().find(|class| class.as_str() == word)
+    }
 }
 
 impl Device {

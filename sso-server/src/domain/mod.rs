@@ -9,6 +9,7 @@ pub mod password;
 pub mod reach;
 pub mod return_url;
 pub mod session;
+pub mod session_caps;
 pub mod throttle;
 pub mod ticket;
 pub mod token;

@@ -11,7 +11,7 @@ use crate::{
     domain::{DAY, HOUR, Millis, id::SessionId, session::LiveSession, throttle::FORGOTTEN_AFTER},
     store::{
         Stored, app_instances, app_sessions, confirmations, events, logouts, one_time_links,
-        redemptions, sessions, throttles,
+        pending_logins, redemptions, sessions, throttles,
     },
     tokens::keyring::LOOK_EVERY,
 };
@@ -73,6 +73,7 @@ pub async fn sweep(app: &App) -> Stored<()> {
 pub async fn tidy(app: &App) -> Stored<()> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
+    pending_logins::prune(&mut tx, now).await?;
     redemptions::prune(&mut tx, now - SPENT_KEPT).await?;
     throttles::prune(&mut tx, now - FORGOTTEN_AFTER).await?;
     one_time_links::prune(&mut tx, now - 7 * DAY).await?;

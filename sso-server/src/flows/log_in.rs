@@ -8,8 +8,9 @@ use tokio::{
     time::timeout,
 };
 
-use super::issue_session::{
-    Authenticated, IssueSessionError, IssuedSession, Origin, issue_session,
+use super::{
+    choose_session::{self, Choice},
+    issue_session::{Authenticated, IssueSessionError, IssuedSession, Origin, issue_session},
 };
 use crate::{
     app::App,
@@ -37,8 +38,6 @@ pub struct Login<'a> {
     pub name: &'a str,
     /// The password field.
     pub password: &'a str,
-    /// The network that the address belongs to: an IPv4 address, an IPv6 /64.
-    pub network: &'a str,
     /// The cookie that a browser got when somebody logged in with it before.
     pub device_cookie: Option<&'a str>,
     /// Where.
@@ -69,6 +68,12 @@ pub enum LoginError {
         /// Not before so many seconds.
         retry_after: i64,
     },
+    /// Name and password are right, but there are as many sessions as are allowed.
+    #[error("too many sessions")]
+    TooManySessions,
+    /// The same, and the person chooses which one ends.
+    #[error("too many sessions, the person chooses")]
+    Choose(Choice),
     /// More people log in than can be hashed.
     #[error(transparent)]
     Busy(#[from] Busy),
@@ -144,15 +149,36 @@ pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError>
 
     let now = app.clock.now();
     let network = attempts.network;
-    let who = Authenticated { user: account.user.clone(), amr: &["pwd"], attempt, network };
+    let who = Authenticated {
+        user: account.user.clone(),
+        amr: &["pwd"],
+        attempt: Some(attempt),
+        network,
+    };
     let mut tx = app.db.write().await?;
     let session = match issue_session(app, &mut tx, &who, &login.origin, now).await {
         Ok(session) => session,
+        // The password was right: the attempt is settled, though no session was issued.
+        Err(IssueSessionError::TooManySessions) => {
+            let entry = refusal(app, &login, Some(account), "too_many_sessions");
+            audit::append(&mut tx, &[entry], &app.random).await?;
+            tx.commit().await?;
+            return Err(LoginError::TooManySessions);
+        }
+        Err(IssueSessionError::ChooseWhichEnds) => {
+            let keep = login.origin.keep;
+            let choice = choose_session::offer(app, &mut tx, &who.user, keep, now).await?;
+            tx.commit().await?;
+            return Err(LoginError::Choose(choice));
+        }
         Err(error) => {
             drop(tx);
             let why = match error {
                 IssueSessionError::Disabled => "disabled",
                 IssueSessionError::Blocked => "blocked",
+                IssueSessionError::TooManySessions | IssueSessionError::ChooseWhichEnds => {
+                    "too_many_sessions"
+                }
                 IssueSessionError::Store(error) => return Err(error.into()),
             };
             return refuse(app, &login, Some(account), why).await;
@@ -182,7 +208,12 @@ fn known_device(app: &App, user: &UserId, cookie: Option<&str>) -> Option<String
     ours.then(|| device.to_owned())
 }
 
-fn device_cookie(app: &App, user: &UserId, known: Option<String>, now: Millis) -> String {
+pub(super) fn device_cookie(
+    app: &App,
+    user: &UserId,
+    known: Option<String>,
+    now: Millis,
+) -> String {
     let device = known.unwrap_or_else(|| fresh_text(now, &app.random));
     let stamp = app.secrets.stamp("device", &[user.as_str(), &device]);
     format!("{device}.{stamp}")
@@ -207,7 +238,7 @@ async fn count(
     let mut tx = app.db.write().await?;
     let mut network = None;
     if !known_device {
-        let counter = format!("address:{}", login.network);
+        let counter = format!("address:{}", login.origin.network);
         let policy = Policy::address(limits.address_attempts);
         match throttles::attempt(&mut tx, &counter, policy, now).await? {
             Answer::Granted(attempt) => network = Some(attempt),
@@ -242,12 +273,17 @@ async fn refuse<T>(
     account: Option<&Credentials>,
     why: &str,
 ) -> Result<T, LoginError> {
-    let mut entry = Entry::new(app.clock.now(), Act::LoginRefused)
-        .address(&login.origin.address)
-        .fact("why", why);
-    entry.user = account.map(|account| account.user.clone());
+    let entry = refusal(app, login, account, why);
     let mut tx = app.db.write().await?;
     audit::append(&mut tx, &[entry], &app.random).await?;
     tx.commit().await?;
     Err(LoginError::Refused)
+}
+
+fn refusal(app: &App, login: &Login<'_>, account: Option<&Credentials>, why: &str) -> Entry {
+    let mut entry = Entry::new(app.clock.now(), Act::LoginRefused)
+        .address(&login.origin.address)
+        .fact("why", why);
+    entry.user = account.map(|account| account.user.clone());
+    entry
 }

@@ -6,6 +6,7 @@
 
 pub mod app_sessions;
 pub mod apps;
+pub mod choose_session;
 pub mod end_session;
 pub mod expire_sessions;
 pub mod follow_events;

@@ -39,6 +39,7 @@ pub mod meta;
 mod migrate;
 pub mod one_time_links;
 mod padded;
+pub mod pending_logins;
 pub mod redemptions;
 mod session_cache;
 pub mod sessions;

@@ -13,9 +13,10 @@ use super::{
 };
 use crate::domain::{
     Millis,
-    device::Device,
+    device::{Device, DeviceClass},
     id::{LogoutId, SessionId, UserId},
     session::LiveSession,
+    session_caps::Held,
     token::Digest,
 };
 
@@ -361,6 +362,27 @@ pub async fn prune(conn: &mut Conn, ended_before: Millis, limit: i64) -> Stored<
     .execute(conn)
     .await?;
     Ok(done.rows_affected())
+}
+
+/// A person's sessions that are neither ended nor over, for counting them. The caller holds the
+/// person's row, so of several log-ins at once each sees the ones before it.
+pub async fn held_by(tx: &mut Tx, user: &UserId, now: Millis) -> Stored<Vec<Held>> {
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT id, device_class, created_at FROM sessions
+         WHERE user_id = $1 AND ended_at IS NULL AND idle_until > $2",
+    )
+    .bind(user.as_str())
+    .bind(now)
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, class, created_at)| Held {
+            id: id.into(),
+            class: DeviceClass::parse(&class).unwrap_or(DeviceClass::Native),
+            created_at,
+        })
+        .collect())
 }
 
 /// Names of a person's sessions that have not ended, in the order in which they are to be locked.

@@ -120,6 +120,10 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                             .route(post().to(pages::login::submit)),
                     ))
                     .service(page(
+                        "POST",
+                        resource("/login/choose").route(post().to(pages::choose::submit)),
+                    ))
+                    .service(page(
                         "GET, POST",
                         resource("/logout")
                             .route(get().to(pages::logout::show))

@@ -1,5 +1,6 @@
 //! Logout that can be proven: every cause, every app, every instance. SECURITY-CASES groups B and W.
 
 mod expiry;
+mod limits;
 mod many;
 mod proof;

@@ -16,8 +16,12 @@ use super::{
     see_other,
 };
 use crate::{
+    domain::id::SessionId,
     flows::end_session::{Ending, end_all_of_user, end_own_session},
-    store::{sessions, users},
+    store::{
+        sessions::{self, ListedSession},
+        users,
+    },
 };
 
 /// Names the forms in their token.
@@ -65,6 +69,22 @@ pub struct ShownSession {
     pub current: bool,
 }
 
+impl ShownSession {
+    /// Of a row, in a browser whose own session is `current`.
+    pub fn of(row: ListedSession, current: Option<&SessionId>) -> Self {
+        Self {
+            current: Some(&row.id) == current,
+            id: row.id.into(),
+            device: row.device,
+            device_class: row.device_class,
+            address: row.address,
+            created_at: row.created_at,
+            last_seen_at: row.last_seen_at,
+            apps: row.apps,
+        }
+    }
+}
+
 /// What was just done.
 #[derive(Debug, Deserialize)]
 pub struct Done {
@@ -85,19 +105,8 @@ pub async fn show(
     let user = user.ok_or_else(|| PageError::Unavailable("a session without its user".into()))?;
     let live = sessions::live(&mut connection, Some(&session.user), now, SHOWN).await?;
     drop(connection);
-    let mut shown: Vec<ShownSession> = live
-        .into_iter()
-        .map(|one| ShownSession {
-            current: one.id == session.id,
-            id: one.id.into(),
-            device: one.device,
-            device_class: one.device_class,
-            address: one.address,
-            created_at: one.created_at,
-            last_seen_at: one.last_seen_at,
-            apps: one.apps,
-        })
-        .collect();
+    let mut shown: Vec<ShownSession> =
+        live.into_iter().map(|one| ShownSession::of(one, Some(&session.id))).collect();
     shown.sort_by_key(|one| !one.current);
     let notice = match query.0?.done.as_deref() {
         Some("one") => Some("account-ended-one"),

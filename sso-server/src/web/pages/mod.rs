@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod assets;
+pub mod choose;
 pub mod error;
 pub mod login;
 pub mod login_request;
