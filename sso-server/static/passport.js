@@ -6,13 +6,38 @@ const manner = new Intl.DateTimeFormat(document.documentElement.lang, {
   dateStyle: "medium",
   timeStyle: "short",
 });
-for (const time of document.querySelectorAll("time[datetime]")) {
-  const moment = new Date(time.dateTime);
-  if (!Number.isNaN(moment.getTime())) {
-    time.title = time.textContent;
-    time.textContent = manner.format(moment);
+const inOwnManner = (within) => {
+  for (const time of within.querySelectorAll("time[datetime]")) {
+    const moment = new Date(time.dateTime);
+    if (!Number.isNaN(moment.getTime())) {
+      time.title = time.textContent;
+      time.textContent = manner.format(moment);
+    }
   }
-}
+};
+inOwnManner(document);
+
+// How far a logout has come: the list fills in as the sites confirm.
+const follow = async (list) => {
+  for (let pause = 500; list.dataset.follow; ) {
+    try {
+      const answer = await fetch(list.dataset.follow, { cache: "no-store" });
+      if (answer.status === 404) return;
+      if (!answer.ok) throw new Error(answer.status);
+      const piece = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = document.importNode(piece.getElementById("progress"), true);
+      inOwnManner(fresh);
+      list.dataset.follow = fresh.dataset.follow;
+      list.replaceChildren(...fresh.childNodes);
+      pause = 500;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      pause = Math.min(pause * 2, 15000);
+    }
+  }
+};
+const progress = document.getElementById("progress");
+if (progress) follow(progress);
 
 // A sent form says that it is under way, and is not sent twice.
 for (const form of document.querySelectorAll("form")) {

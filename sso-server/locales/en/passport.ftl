@@ -36,6 +36,16 @@ signed-out-lead = of Passport and of all its sites on this device.
 signed-out-back = Back to { $app }
 signed-out-again = Sign in again
 
+progress-title = What the sites say
+progress-label = How far each site is
+progress-confirmed-after = confirmed after { $time }
+progress-confirmed = confirmed
+progress-waiting = not confirmed yet; refuses by itself at the latest on
+progress-over = had run out already
+duration-ms = { $n } ms
+duration-s = { $n } s
+duration-min = { $n } min
+
 account-title = Your account
 account-hello = Hello, { $name }
 account-username = Username

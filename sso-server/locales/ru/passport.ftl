@@ -36,6 +36,16 @@ signed-out-lead = из Passport и со всех его сайтов на это
 signed-out-back = Вернуться в { $app }
 signed-out-again = Войти снова
 
+progress-title = Что ответили сайты
+progress-label = Состояние каждого сайта
+progress-confirmed-after = подтверждено через { $time }
+progress-confirmed = подтверждено
+progress-waiting = пока не подтверждено; сам прекратит доступ не позднее
+progress-over = уже истекло само
+duration-ms = { $n } мс
+duration-s = { $n } с
+duration-min = { $n } мин
+
 account-title = Ваша учётная запись
 account-hello = Здравствуйте, { $name }
 account-username = Имя пользователя

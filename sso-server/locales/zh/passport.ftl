@@ -36,6 +36,16 @@ signed-out-lead = 已在此设备上退出 Passport 及其所有站点。
 signed-out-back = 返回 { $app }
 signed-out-again = 重新登录
 
+progress-title = 各站点的确认情况
+progress-label = 每个站点的进度
+progress-confirmed-after = 已确认，用时 { $time }
+progress-confirmed = 已确认
+progress-waiting = 尚未确认；最迟将自行拒绝于
+progress-over = 此前已过期
+duration-ms = { $n } 毫秒
+duration-s = { $n } 秒
+duration-min = { $n } 分钟
+
 account-title = 您的账号
 account-hello = 您好，{ $name }
 account-username = 用户名

@@ -86,6 +86,17 @@ pub async fn prove_logout(app: &App, id: &LogoutId) -> Stored<Option<Proof>> {
     Ok(Some(Proof { logout, apps }))
 }
 
+/// Waits until `changed` says that there is something new, until every app is done, or until
+/// `within` has passed.
+pub async fn wait_for_change(
+    app: &App,
+    id: &LogoutId,
+    within: Duration,
+    changed: impl Fn(&Proof) -> bool,
+) -> Stored<Option<Proof>> {
+    wait_until(app, id, within, |proof| changed(proof) || proof.is_done()).await
+}
+
 /// Waits until every app is done or `within` has passed; calls `seen` with what changed.
 pub async fn wait_for_apps(
     app: &App,
@@ -93,12 +104,24 @@ pub async fn wait_for_apps(
     within: Duration,
     mut seen: impl FnMut(&Proof),
 ) -> Stored<Option<Proof>> {
+    let done = |proof: &Proof| {
+        seen(proof);
+        proof.is_done()
+    };
+    wait_until(app, id, within, done).await
+}
+
+async fn wait_until(
+    app: &App,
+    id: &LogoutId,
+    within: Duration,
+    mut enough: impl FnMut(&Proof) -> bool,
+) -> Stored<Option<Proof>> {
     let mut waiter = app.db.waiter(Topic::Confirmations);
     let deadline = Instant::now() + within;
     loop {
         let Some(proof) = prove_logout(app, id).await? else { return Ok(None) };
-        seen(&proof);
-        if proof.is_done() || Instant::now() >= deadline || waiter.is_closed() {
+        if enough(&proof) || Instant::now() >= deadline || waiter.is_closed() {
             return Ok(Some(proof));
         }
         // Early or late, both are a reason to look.

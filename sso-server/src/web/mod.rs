@@ -131,6 +131,10 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                     ))
                     .service(page(
                         "GET",
+                        resource("/logout/progress").route(get().to(pages::progress::follow)),
+                    ))
+                    .service(page(
+                        "GET",
                         resource("/account").route(get().to(pages::account::show)),
                     ))
                     .service(page(

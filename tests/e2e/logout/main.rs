@@ -3,4 +3,5 @@
 mod expiry;
 mod limits;
 mod many;
+mod pages;
 mod proof;

@@ -7,6 +7,7 @@ pub mod error;
 pub mod login;
 pub mod login_request;
 pub mod logout;
+pub mod progress;
 pub mod setup;
 
 use actix_web::{
