@@ -24,11 +24,15 @@ const follow = async (list) => {
       const answer = await fetch(list.dataset.follow, { cache: "no-store" });
       if (answer.status === 404) return;
       if (!answer.ok) throw new Error(answer.status);
-      const piece = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const fresh = document.importNode(piece.getElementById("progress"), true);
-      inOwnManner(fresh);
-      list.dataset.follow = fresh.dataset.follow;
-      list.replaceChildren(...fresh.childNodes);
+      const { follow, apps } = await answer.json();
+      apps.forEach((app, place) => {
+        const line = list.children[place];
+        line.className = app.state;
+        line.querySelector(".state span").textContent = app.text;
+        if (!app.until) line.querySelector("time")?.remove();
+      });
+      if (follow) list.dataset.follow = follow;
+      else delete list.dataset.follow;
       pause = 500;
     } catch {
       await new Promise((resolve) => setTimeout(resolve, pause));

@@ -84,7 +84,7 @@ impl View {
             let data = Templates::get(&name).expect("an embedded file").data.into_owned();
             (name.into_owned(), String::from_utf8(data).expect("templates are UTF-8"))
         });
-        tera.register_function("t", message);
+        tera.register_function("t", looked_up);
         tera.register_function("asset", |kwargs: Kwargs, _: &State| -> TeraResult<String> {
             Ok(assets::url(kwargs.must_get::<&str>("name")?))
         });
@@ -115,7 +115,7 @@ impl View {
 
 /// A message in the page's language: `t(key="login-title", app=app.name)`. A message that does not
 /// exist is an error, so that no page shows a key.
-fn message(kwargs: Kwargs, state: &State) -> TeraResult<String> {
+fn looked_up(kwargs: Kwargs, state: &State) -> TeraResult<String> {
     let key = kwargs.must_get::<&str>("key")?;
     let lang = state.get::<String>("lang")?.unwrap_or_default();
     let language = lang.parse().map_err(|_| tera::Error::message("not a language"))?;
@@ -133,12 +133,26 @@ fn message(kwargs: Kwargs, state: &State) -> TeraResult<String> {
         .ok_or_else(|| tera::Error::message(format!("no message {key} in {lang}")))
 }
 
+/// A message for what is not drawn by a template.
+pub fn message(
+    locale: Locale,
+    key: &'static str,
+    arguments: &[(&'static str, FluentValue<'_>)],
+) -> Result<String, DrawError> {
+    let missing = |why: &str| DrawError { template: key, source: tera::Error::message(why) };
+    let language = locale.tag().parse().map_err(|_| missing("not a language"))?;
+    let values = arguments.iter().map(|(name, value)| (Cow::Borrowed(*name), value.clone()));
+    MESSAGES
+        .try_lookup_with_args(&language, key, &values.collect())
+        .ok_or_else(|| missing("no such message"))
+}
+
 fn timestamp(at: Millis) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }
 
 /// For machines: `2026-11-22T12:01:00Z` (RFC 3339).
-fn iso(at: Millis) -> String {
+pub fn iso(at: Millis) -> String {
     timestamp(at).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 

@@ -10,7 +10,8 @@ async fn list(browser: &mut Browser, path: &str) -> (String, String) {
     assert_eq!(page.status, 200, "{}", page.body);
     let found = page.body.split_once("id=\"progress\"").expect("a list").1;
     let found = found.split_once("</ul>").unwrap().0;
-    let follow = found.split_once("data-follow=\"").unwrap().1.split_once('"').unwrap().0;
+    let follow = found.split_once("data-follow=\"").map_or("", |(_, rest)| rest);
+    let follow = follow.split_once('"').map_or("", |(follow, _)| follow);
     (page.text(), follow.replace("&amp;", "&").replace("&#x2F;", "/"))
 }
 

@@ -113,7 +113,7 @@ pub async fn show(
         live.into_iter().map(|one| ShownSession::of(one, Some(&session.id))).collect();
     shown.sort_by_key(|one| !one.current);
     let done = query.0?;
-    let progress = progress::shown(&web, done.logout.as_deref()).await?;
+    let progress = progress::shown(&web, &request, done.logout.as_deref()).await?;
     let notice = match done.done.as_deref() {
         Some("one") => Some("account-ended-one"),
         Some("others") => Some("account-ended-others"),

@@ -87,7 +87,7 @@ pub async fn show(
     let back = query.0?;
     let Some(session) = state.session() else {
         let (back_url, back_name) = proven(&web, &back).await?.unzip();
-        let progress = progress::shown(&web, after.0?.logout.as_deref()).await?;
+        let progress = progress::shown(&web, &request, after.0?.logout.as_deref()).await?;
         let page = SignedOutPage { back_url, back_name, progress };
         return Ok(Page::draw(&web, &request, "signed_out.html", &page)?.finish());
     };

@@ -3,17 +3,22 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpRequest, HttpResponse, http::header::CONTENT_TYPE, web::Data};
+use actix_web::{HttpRequest, HttpResponse, web::Data};
+use fluent_templates::fluent_bundle::FluentValue;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::{Web, input::Query, locale::Locale},
+    super::{
+        Web,
+        input::Query,
+        locale::Locale,
+        view::{DrawError, iso, message},
+    },
     error::PageError,
 };
 use crate::{
     domain::{MINUTE, Millis, SECOND, confirmation::Standing, id::LogoutId},
     flows::prove_logout::{AppProof, Proof, prove_logout, wait_for_change},
-    store::Stored,
 };
 
 /// Longest wait for a change.
@@ -24,12 +29,8 @@ const PURPOSE: &str = "logout progress";
 /// The list of apps.
 #[derive(Debug, Serialize)]
 pub struct Progress {
-    /// Where the list can be asked for again.
-    pub href: String,
-    /// How many apps are done.
-    pub settled: usize,
-    /// Whether all of them are.
-    pub done: bool,
+    /// Where to ask for the list when it has changed; `None` when nothing is left to change.
+    pub follow: Option<String>,
     /// Each of them.
     pub apps: Vec<ShownApp>,
 }
@@ -41,45 +42,59 @@ pub struct ShownApp {
     pub name: String,
     /// `confirmed`, `waiting` or `over`.
     pub state: &'static str,
-    /// From the logout to the confirmation, in `took_unit`s.
-    pub took: Option<i64>,
-    /// `ms`, `s` or `min`.
-    pub took_unit: Option<&'static str>,
-    /// While waiting: at the latest then the app refuses by itself.
-    pub until: Option<i64>,
+    /// The same in words.
+    pub text: String,
+    /// While waiting: at the latest then the app refuses by itself (RFC 3339).
+    pub until: Option<String>,
 }
 
 impl ShownApp {
-    fn of(one: &AppProof) -> Self {
-        let (state, until) = match &one.standing {
-            Standing::Confirmed { .. } => ("confirmed", None),
-            Standing::Waiting { until, .. } => ("waiting", Some(*until)),
-            Standing::Over { .. } => ("over", None),
+    fn of(one: &AppProof, locale: Locale) -> Result<Self, DrawError> {
+        let say =
+            |key, arguments: &[(&'static str, FluentValue<'_>)]| message(locale, key, arguments);
+        let (state, text, until) = match (&one.standing, one.took()) {
+            (Standing::Confirmed { .. }, Some(took)) => {
+                let (number, unit) = in_words(took);
+                let time = say(unit, &[("n", number.into())])?;
+                ("confirmed", say("progress-confirmed-after", &[("time", time.into())])?, None)
+            }
+            (Standing::Confirmed { .. }, None) => {
+                ("confirmed", say("progress-confirmed", &[])?, None)
+            }
+            (Standing::Waiting { until, .. }, _) => {
+                ("waiting", say("progress-waiting", &[])?, Some(iso(*until)))
+            }
+            (Standing::Over { .. }, _) => ("over", say("progress-over", &[])?, None),
         };
-        let (took, took_unit) = one.took().map(in_words).unzip();
-        Self { name: one.name.clone(), state, took, took_unit, until }
+        Ok(Self { name: one.name.clone(), state, text, until })
     }
 }
 
 /// Milliseconds while that says something, then seconds, then minutes.
 const fn in_words(took: Millis) -> (i64, &'static str) {
     match took {
-        ..=1_999 => (took, "ms"),
-        2_000..=119_999 => (took / SECOND, "s"),
-        _ => (took / MINUTE, "min"),
+        ..=1_999 => (took, "duration-ms"),
+        2_000..=119_999 => (took / SECOND, "duration-s"),
+        _ => (took / MINUTE, "duration-min"),
     }
 }
 
 impl Progress {
-    fn of(web: &Web, proof: &Proof) -> Self {
+    fn of(web: &Web, proof: &Proof, locale: Locale) -> Result<Self, DrawError> {
         let name = reference(web, &proof.logout.id);
-        Self {
-            href: format!("/logout/progress?logout={name}"),
-            settled: proof.apps.iter().filter(|one| one.is_done()).count(),
-            done: proof.is_done(),
-            apps: proof.apps.iter().map(ShownApp::of).collect(),
-        }
+        let settled = settled(proof);
+        let follow = format!("/logout/progress?logout={name}&settled={settled}");
+        let apps = proof.apps.iter().map(|one| ShownApp::of(one, locale));
+        Ok(Self {
+            follow: (!proof.is_done()).then_some(follow),
+            apps: apps.collect::<Result<_, _>>()?,
+        })
     }
+}
+
+/// How many apps are done.
+fn settled(proof: &Proof) -> usize {
+    proof.apps.iter().filter(|one| one.is_done()).count()
 }
 
 /// A logout's name with our stamp under it: whoever holds it was there when it happened. It shows
@@ -95,10 +110,15 @@ fn read_reference(web: &Web, text: &str) -> Option<LogoutId> {
 
 /// The list for a page that was told the name of a logout; `None` when it was not, or when no app
 /// was concerned.
-pub(super) async fn shown(web: &Web, reference: Option<&str>) -> Stored<Option<Progress>> {
+pub(super) async fn shown(
+    web: &Web,
+    request: &HttpRequest,
+    reference: Option<&str>,
+) -> Result<Option<Progress>, PageError> {
     let Some(id) = reference.and_then(|text| read_reference(web, text)) else { return Ok(None) };
     let proof = prove_logout(&web.app, &id).await?.filter(|proof| !proof.apps.is_empty());
-    Ok(proof.map(|proof| Progress::of(web, &proof)))
+    let locale = Locale::of(request, web.view.default_locale);
+    Ok(proof.map(|proof| Progress::of(web, &proof, locale)).transpose()?)
 }
 
 /// What a page asks that follows a logout.
@@ -109,7 +129,8 @@ pub struct Asked {
     settled: usize,
 }
 
-/// `GET /logout/progress`: the list as a piece of the page, as soon as it has changed.
+/// `GET /logout/progress`: the list in JSON, as soon as it has changed. (Not as a piece of the page:
+/// our own Trusted Types policy keeps script from making markup of text.)
 pub async fn follow(
     web: Data<Web>,
     asked: Query<Asked>,
@@ -117,17 +138,8 @@ pub async fn follow(
 ) -> Result<HttpResponse, PageError> {
     let asked = asked.0?;
     let id = read_reference(&web, &asked.logout).ok_or(PageError::NotFound)?;
-    let changed = |proof: &Proof| Progress::of(&web, proof).settled != asked.settled;
+    let changed = |proof: &Proof| settled(proof) != asked.settled;
     let proof = wait_for_change(&web.app, &id, WAIT, changed).await?.ok_or(PageError::NotFound)?;
     let locale = Locale::of(&request, web.view.default_locale);
-    let page = ProgressPage { progress: Progress::of(&web, &proof) };
-    let text = web.view.draw("progress.html", locale, &[], &page)?;
-    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(text))
-}
-
-/// What `progress.html` shows.
-#[derive(Debug, Serialize)]
-pub struct ProgressPage {
-    /// The list.
-    pub progress: Progress,
+    Ok(HttpResponse::Ok().json(Progress::of(&web, &proof, locale)?))
 }
