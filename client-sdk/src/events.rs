@@ -6,7 +6,7 @@ use std::{collections::HashMap, time::Duration};
 use crate::{
     session::AppSession,
     settings::WhenStale,
-    wire::{Cause, EventKind, EventPage, Seconds},
+    wire::{Cause, EventKind, EventPage, Replacement, Seconds},
 };
 
 /// The beginning of every log: reading after it tells everything that is still worth knowing.
@@ -18,8 +18,8 @@ const REMEMBER: Seconds = 31 * 24 * 3600;
 #[derive(Debug)]
 pub struct Knowledge {
     cursor: String,
-    /// Ended app sessions, and until when they would have held.
-    ended: HashMap<Box<str>, (Seconds, Option<Cause>)>,
+    /// Ended app sessions.
+    ended: HashMap<Box<str>, Ending>,
     heard_at: Option<Seconds>,
     lease: Seconds,
     /// What was promised to Passport with the last answer's question.
@@ -27,6 +27,16 @@ pub struct Knowledge {
     caught_up: bool,
     max_staleness: Option<Seconds>,
     when_stale: WhenStale,
+    closed: bool,
+}
+
+/// What is known of an ended app session.
+#[derive(Debug)]
+struct Ending {
+    /// When it would have been over anyway.
+    until: Seconds,
+    cause: Option<Cause>,
+    replaced_by: Option<Box<Replacement>>,
 }
 
 /// What to ask Passport next.
@@ -67,7 +77,18 @@ impl Knowledge {
             max_staleness: max_staleness
                 .map(|time| Seconds::try_from(time.as_secs()).unwrap_or(Seconds::MAX)),
             when_stale,
+            closed: false,
         }
+    }
+
+    /// This copy of the app stops: from here on it accepts nobody, whatever the policy.
+    pub fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Whether it has stopped.
+    pub fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// What to ask next. While catching up there is nothing to wait for.
@@ -97,7 +118,9 @@ impl Knowledge {
             if let Some(id) = &event.app_session {
                 let until = event.expires_at.unwrap_or(event.at + REMEMBER);
                 if until > now {
-                    self.ended.insert(id.as_str().into(), (until, event.cause));
+                    let replaced_by = event.replaced_by.clone().map(Box::new);
+                    let ending = Ending { until, cause: event.cause, replaced_by };
+                    self.ended.insert(id.as_str().into(), ending);
                 }
             }
         }
@@ -118,12 +141,18 @@ impl Knowledge {
 
     /// Forgets ended sessions that would be over by now anyway.
     pub fn forget_expired(&mut self, now: Seconds) {
-        self.ended.retain(|_, (until, _)| *until > now);
+        self.ended.retain(|_, ending| ending.until > now);
     }
 
     /// Ends a session at once, before the event comes back to us.
     pub fn end(&mut self, session: &AppSession, cause: Cause) {
-        self.ended.insert(session.id.as_str().into(), (session.expires_at, Some(cause)));
+        let ending = Ending { until: session.expires_at, cause: Some(cause), replaced_by: None };
+        self.ended.insert(session.id.as_str().into(), ending);
+    }
+
+    /// The login that took a session's place, if that is how it ended.
+    pub fn replacement(&self, session: &AppSession) -> Option<&Replacement> {
+        self.ended.get(session.id.as_str()).and_then(|ending| ending.replaced_by.as_deref())
     }
 
     /// Whether a session holds at `now`.
@@ -131,8 +160,8 @@ impl Knowledge {
         if now >= session.expires_at {
             return Verdict::Expired;
         }
-        if let Some((_, cause)) = self.ended.get(session.id.as_str()) {
-            return Verdict::Ended(*cause);
+        if let Some(ending) = self.ended.get(session.id.as_str()) {
+            return Verdict::Ended(ending.cause);
         }
         if self.is_stale(now) { Verdict::Unknown } else { Verdict::Valid }
     }
@@ -140,7 +169,7 @@ impl Knowledge {
     /// Whether so much time has passed unheard that a logout may have been missed. Before the first
     /// catch-up nothing is known at all, whatever the policy.
     pub fn is_stale(&self, now: Seconds) -> bool {
-        if !self.caught_up {
+        if !self.caught_up || self.closed {
             return true;
         }
         let refuses = self.when_stale == WhenStale::Refuse;

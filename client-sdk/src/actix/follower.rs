@@ -8,7 +8,7 @@ use crate::{client::pause, wire::ErrorCode};
 /// Follows until the app is gone.
 pub(super) async fn follow(shared: Weak<Shared>) {
     let mut failures = 0;
-    while let Some(shared) = shared.upgrade() {
+    while let Some(shared) = shared.upgrade().filter(|shared| !shared.known().is_closed()) {
         if once(&shared).await {
             failures = 0;
         } else {
@@ -27,6 +27,10 @@ async fn once(shared: &Arc<Shared>) -> bool {
             let mut knowledge = shared.know();
             knowledge.apply(&question, &page, now);
             knowledge.forget_expired(now);
+            drop(knowledge);
+            if !page.events.is_empty() {
+                shared.changes.send_modify(|_| ());
+            }
             true
         }
         Err(error) if error.code() == Some(ErrorCode::InvalidRequest) => {

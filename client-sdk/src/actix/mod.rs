@@ -3,6 +3,7 @@
 mod follower;
 mod routes;
 mod signed_in;
+mod stream;
 
 use std::{
     sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -11,6 +12,7 @@ use std::{
 
 use actix_web::web::{Data, ServiceConfig, get, post, scope};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use tokio::sync::{Semaphore, watch};
 
 pub use self::signed_in::{MaybeSignedIn, NotSignedIn, SignedIn};
 use crate::{
@@ -31,6 +33,10 @@ struct Shared {
     client: Client,
     instance: String,
     knowledge: RwLock<Knowledge>,
+    /// Changes whenever a session may have ended; `true` when this copy of the app stops.
+    changes: watch::Sender<bool>,
+    /// Open pages that follow.
+    streams: Arc<Semaphore>,
 }
 
 impl Passport {
@@ -43,14 +49,21 @@ impl Passport {
             .unwrap_or_else(|| URL_SAFE_NO_PAD.encode(crate::client::random::<12>()));
         let knowledge = Knowledge::new(settings.max_staleness, settings.when_stale);
         let client = Client::new(settings)?;
-        let shared = Shared { client, instance, knowledge: RwLock::new(knowledge) };
+        let shared = Shared {
+            client,
+            instance,
+            knowledge: RwLock::new(knowledge),
+            changes: watch::Sender::new(false),
+            streams: Arc::new(Semaphore::new(stream::STREAMS_MOST)),
+        };
         let passport = Self { shared: Arc::new(shared) };
         tokio::spawn(follower::follow(Arc::downgrade(&passport.shared)));
         Ok(passport)
     }
 
     /// The routes: `GET /sso/login?next=/path`, `GET /sso/callback`, `POST /sso/logout` (form field
-    /// `scope`: `app` or `session`).
+    /// `scope`: `app` or `session`), `GET /sso/stream` (tells open pages when they are signed out;
+    /// put `<script defer src="{passport}/sso.js" data-mount="/sso"></script>` on them).
     pub fn routes(&self) -> impl FnOnce(&mut ServiceConfig) + use<> {
         let passport = self.clone();
         move |config| {
@@ -59,7 +72,8 @@ impl Passport {
                 scope(&mount)
                     .route("/login", get().to(routes::login))
                     .route("/callback", get().to(routes::callback))
-                    .route("/logout", post().to(routes::logout)),
+                    .route("/logout", post().to(routes::logout))
+                    .route("/stream", get().to(stream::stream)),
             );
         }
     }
@@ -78,7 +92,17 @@ impl Passport {
     /// refuses it at once, whether or not Passport can be reached; the answer says whether it could.
     pub async fn end(&self, session: &AppSession, scope: EndScope) -> Result<Ended, CallError> {
         self.shared.know().end(session, Cause::App);
+        self.shared.changes.send_modify(|_| ());
         self.client().end(&session.id, scope).await
+    }
+
+    /// This copy of the app stops: open pages are let go, and Passport waits for it no more where it
+    /// shows whether a logout has arrived. Call it when the server is told to stop; from then on no
+    /// session is accepted here.
+    pub async fn leave(&self) -> Result<(), CallError> {
+        self.shared.know().close();
+        self.shared.changes.send_replace(true);
+        self.client().leave(&self.shared.instance).await.map(|_| ())
     }
 
     /// Whether sessions can be judged: Passport was heard within the time that this app allows.

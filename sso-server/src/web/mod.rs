@@ -101,6 +101,7 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                     ))
                     .default_service(route().to(api::error::not_found)),
             )
+            .service(only("GET", resource("/sso.js").route(get().to(pages::assets::sso_js))))
             .service(
                 scope("/static")
                     .wrap(Compress::default())
