@@ -38,6 +38,9 @@ struct Arguments {
     /// Where the demo keeps its database, its key and its credentials
     #[arg(long, default_value = "passport-demo")]
     folder: PathBuf,
+    /// One session a person: signing in with a second browser signs out the first
+    #[arg(long)]
+    one_session: bool,
 }
 
 /// The demo's person.
@@ -56,7 +59,7 @@ type Failure = Box<dyn std::error::Error>;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(io::stderr).init();
-    match actix_web::rt::System::new().block_on(family(&arguments.folder)) {
+    match actix_web::rt::System::new().block_on(family(&arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("family: {error}");
@@ -65,8 +68,10 @@ fn main() -> ExitCode {
     }
 }
 
-async fn family(folder: &Path) -> Result<(), Failure> {
+async fn family(arguments: &Arguments) -> Result<(), Failure> {
+    let folder = arguments.folder.as_path();
     let mut config = Config::default();
+    config.session.max_per_user = usize::from(arguments.one_session);
     config.database.url = format!("sqlite://{}", folder.join("passport.db").display());
     config.master_key.file = folder.join("passport.key").display().to_string();
     let listen = config.server.listen.clone();
@@ -91,6 +96,7 @@ async fn family(folder: &Path) -> Result<(), Failure> {
     };
     let aw = site(AW, &credentials.aw_secret, aw)?;
     let bw = site(BW, &credentials.bw_secret, bw)?;
+    let ((aw, aw_passport), (bw, bw_passport)) = (aw, bw);
     let (stop_aw, stop_bw) = (aw.handle(), bw.handle());
     actix_web::rt::spawn(aw);
     actix_web::rt::spawn(bw);
@@ -112,6 +118,7 @@ async fn family(folder: &Path) -> Result<(), Failure> {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
     }
+    let _ = tokio::join!(aw_passport.leave(), bw_passport.leave());
     tokio::join!(stop_aw.stop(false), stop_bw.stop(false));
     running.stop().await;
     Ok(())
@@ -164,7 +171,7 @@ async fn credentials(app: &Arc<App>, folder: &Path) -> Result<Credentials, Failu
     Ok(credentials)
 }
 
-/// Easy to type, and still nobody's guess: five groups of four letters and digits.
+/// Easy to type, and still nobody's guess: three groups of four letters and digits.
 fn password() -> String {
     let text = Token::fresh(&Random::system());
     let plain: Vec<char> = text
