@@ -12,9 +12,11 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::seconds,
+    domain::{device::DeviceClass, reach::Reach, seconds},
     flows::{
+        apps::registered,
         end_session::{Ending, end_session},
+        log_out_many::log_out_many,
         prove_logout::prove_logout,
         users,
     },
@@ -52,6 +54,29 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// End the sessions of many at once; who logs in afterwards stays
+    #[command(group(clap::ArgGroup::new("reach").required(true)))]
+    EndMany {
+        /// Everybody's, everywhere
+        #[arg(long, group = "reach")]
+        everybody: bool,
+        /// Everybody's at this app; they stay signed in at Passport and elsewhere
+        #[arg(long, group = "reach", value_name = "ID")]
+        app: Option<String>,
+        /// Everybody's on this class of device: desktop, phone or native
+        #[arg(long, group = "reach", value_name = "CLASS", value_parser = device_class)]
+        device_class: Option<DeviceClass>,
+        /// Why, for the audit log
+        #[arg(long, default_value = "")]
+        reason: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn device_class(word: &str) -> Result<DeviceClass, &'static str> {
+    DeviceClass::parse(word).ok_or("desktop, phone or native")
 }
 
 pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
@@ -119,6 +144,31 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
             }
             if let Some(proof) = proof.filter(|proof| wait && !proof.is_done()) {
                 return Err(Refused(proofs::unfinished(&proof, app.clock.now())));
+            }
+        }
+        Command::EndMany { everybody: _, app: at, device_class, reason, json } => {
+            let reach = match (at, device_class) {
+                (Some(id), _) => Reach::App { app: registered(app, &id).await? },
+                (None, Some(class)) => Reach::DeviceClass { class },
+                (None, None) => Reach::Everybody,
+            };
+            let reason = Some(reason.as_str()).filter(|reason| !reason.is_empty());
+            let why = Ending { reason, ..Ending::by_operator(Cause::Admin) };
+            let begun = app.clock.now();
+            let done = log_out_many(app, &reach, why).await?;
+            let took = app.clock.now() - begun;
+            if json {
+                output::json(&json!({
+                    "logout": done.id.as_str(), "sessions": done.sessions,
+                    "app_sessions": done.app_sessions, "took_ms": took,
+                }));
+            } else {
+                output::say(&format!(
+                    "Ended {} sessions, {} at apps, in {:.1} s.",
+                    done.sessions,
+                    done.app_sessions,
+                    took as f64 / 1_000.0
+                ));
             }
         }
     }

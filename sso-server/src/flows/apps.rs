@@ -125,7 +125,8 @@ pub async fn add(app: &App, new: AddApp<'_>) -> Result<(Client, Token), AppsErro
     Ok((client, secret))
 }
 
-async fn registered(app: &App, id: &str) -> Result<AppId, AppsError> {
+/// The id of an app that is registered.
+pub async fn registered(app: &App, id: &str) -> Result<AppId, AppsError> {
     let unknown = || AppsError::Unknown(id.to_owned());
     let id = AppId::parse(id).map_err(|_| unknown())?;
     match app.db.apps().await?.get(&id) {
