@@ -83,6 +83,14 @@ impl Target {
             Self::AppSessions(ids) => ids.is_empty(),
         }
     }
+
+    /// The last of the names.
+    pub fn last(&self) -> Option<&str> {
+        match self {
+            Self::Sessions(ids) | Self::OverSessions(ids) => ids.last().map(SessionId::as_str),
+            Self::AppSessions(ids) => ids.last().map(AppSessionId::as_str),
+        }
+    }
 }
 
 /// What was ended.

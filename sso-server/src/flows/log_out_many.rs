@@ -71,57 +71,76 @@ pub async fn log_out_many(app: &App, reach: &Reach, why: Ending<'_>) -> Stored<L
 /// Carries an order out, portion by portion, to its end. Two that carry out the same one do each
 /// other no harm: a row is ended once.
 pub async fn carry_out(app: &App, id: &LogoutId) -> Stored<LogoutRow> {
+    let mut after = String::new();
     loop {
         let mut tries = 0;
-        let more = loop {
+        let done = loop {
             tries += 1;
-            match portion(app, id).await {
+            match portion(app, id, &after).await {
                 Err(error) if error.is_retryable() && tries < TRIES => {}
                 outcome => break outcome?,
             }
         };
-        if !more {
-            let found = logouts::find(&mut *app.db.read().await?, id).await?;
-            return found.ok_or(StoreError::Unavailable("the logout is not there"));
+        match done {
+            Portion::UpTo(last) => after = last,
+            // Once more from the beginning: a login may have been written meanwhile whose name
+            // sorts before.
+            Portion::Nothing if !after.is_empty() => after.clear(),
+            Portion::Nothing => {
+                let found = logouts::find(&mut *app.db.read().await?, id).await?;
+                return found.ok_or(StoreError::Unavailable("the logout is not there"));
+            }
         }
     }
 }
 
-/// One portion. `false` when nothing was left.
-async fn portion(app: &App, id: &LogoutId) -> Stored<bool> {
+/// What a portion came to.
+enum Portion {
+    /// Everything up to this name is done.
+    UpTo(String),
+    /// Nothing was left to do behind where it began; if that was the beginning, the order is
+    /// finished.
+    Nothing,
+}
+
+async fn portion(app: &App, id: &LogoutId, after: &str) -> Stored<Portion> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let found = logouts::find(&mut tx, id).await?;
     let Some(order) = found.filter(|order| order.finished_at.is_none()) else {
-        return Ok(false);
+        return Ok(Portion::Nothing);
     };
     let reach = order.reach.as_deref().map(serde_json::from_str::<Reach>).transpose();
     let Some(reach) =
         reach.map_err(|error| StoreError::Unreadable { what: "reach", why: error.to_string() })?
     else {
-        return Ok(false);
+        return Ok(Portion::Nothing);
     };
-    let class =
-        |device_class| sessions::Portion { device_class, begun_until: order.at, limit: PORTION };
+    let class = |device_class| sessions::Portion {
+        device_class,
+        after,
+        begun_until: order.at,
+        limit: PORTION,
+    };
     let target = match &reach {
         Reach::Everybody => Target::Sessions(sessions::portion(&mut tx, class(None)).await?),
         Reach::DeviceClass { class: which } => {
             Target::Sessions(sessions::portion(&mut tx, class(Some(which.as_str()))).await?)
         }
         Reach::App { app: at } => {
-            Target::AppSessions(app_sessions::portion(&mut tx, at, order.at, PORTION).await?)
+            Target::AppSessions(app_sessions::portion(&mut tx, at, after, order.at, PORTION).await?)
         }
     };
-    let more = !target.is_empty();
-    if more {
+    let done = target.last().map_or(Portion::Nothing, |last| Portion::UpTo(last.to_owned()));
+    if !target.is_empty() {
         let why =
             Ending { reason: order.reason.as_deref(), ..Ending::by(order.cause, &order.actor) };
         end_portion(app, &mut tx, id, &target, why, now).await?;
-    } else {
+    } else if after.is_empty() {
         logouts::finish(&mut tx, id, now).await?;
     }
     tx.commit().await?;
-    Ok(more)
+    Ok(done)
 }
 
 /// Takes up orders whose carrier is gone. Any number of nodes may try; one gets each.

@@ -137,19 +137,22 @@ async fn end(
     Ok(query.fetch_all(&mut **tx).await?.into_iter().map(ended).collect())
 }
 
-/// Unended sessions at one app, in the order in which they are to be locked.
+/// Unended sessions at one app behind the id `after`, in the order in which they are to be locked.
 pub async fn portion(
     conn: &mut Conn,
     app: &AppId,
+    after: &str,
     begun_until: Millis,
     limit: i64,
 ) -> Stored<Vec<AppSessionId>> {
     let rows: Vec<(String,)> = sqlx::query_as(
-        "SELECT id FROM app_sessions WHERE app_id = $1 AND ended_at IS NULL AND created_at <= $2
-         ORDER BY id LIMIT $3",
+        "SELECT id FROM app_sessions
+         WHERE app_id = $1 AND ended_at IS NULL AND created_at <= $2 AND id > $3
+         ORDER BY id LIMIT $4",
     )
     .bind(app.as_str())
     .bind(begun_until)
+    .bind(after)
     .bind(limit)
     .fetch_all(conn)
     .await?;

@@ -325,6 +325,8 @@ pub async fn over(conn: &mut Conn, now: Millis, limit: i64) -> Stored<Vec<(Sessi
 /// Which of a set of sessions a logout of many reaches next.
 #[derive(Clone, Copy, Debug)]
 pub struct Portion<'a> {
+    /// Only those behind this id: what lies before was done, and is not looked through again.
+    pub after: &'a str,
     /// Only those on this class of device; all if `None`.
     pub device_class: Option<&'a str>,
     /// Only those begun up to here: whoever logs in after the order was given stays.
@@ -337,11 +339,12 @@ pub struct Portion<'a> {
 pub async fn portion(conn: &mut Conn, portion: Portion<'_>) -> Stored<Vec<SessionId>> {
     let rows: Vec<(String,)> = sqlx::query_as(
         "SELECT id FROM sessions
-         WHERE ended_at IS NULL AND created_at <= $1 AND ($2 = '' OR device_class = $2)
-         ORDER BY id LIMIT $3",
+         WHERE ended_at IS NULL AND created_at <= $1 AND ($2 = '' OR device_class = $2) AND id > $3
+         ORDER BY id LIMIT $4",
     )
     .bind(portion.begun_until)
     .bind(portion.device_class.unwrap_or_default())
+    .bind(portion.after)
     .bind(portion.limit)
     .fetch_all(conn)
     .await?;

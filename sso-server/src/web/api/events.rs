@@ -99,7 +99,9 @@ pub async fn leave(
     client: AuthenticatedClient,
     body: Json<LeaveRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let known = follow_events::leave(&web.app, &client.0, &body.0?.instance).await?;
+    let instance = body.0?.instance;
+    let known =
+        is_instance(&instance) && follow_events::leave(&web.app, &client.0, &instance).await?;
     Ok(HttpResponse::Ok().json(Left { known }))
 }
 
