@@ -62,8 +62,8 @@ CREATE TABLE pending_logins (
     digest TEXT NOT NULL PRIMARY KEY,
     user_id TEXT NOT NULL REFERENCES users (id),
     kept_since BIGINT,
-    -- The account's at that moment: a password changed since makes this void.
-    password_changed_at BIGINT,
+    -- Of the password that was compared: one changed since makes this void.
+    password_set_at BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     used_at BIGINT

@@ -104,9 +104,12 @@ impl Client {
                 .header("Idempotency-Key", &key)
                 .json(request)
                 .timeout(WITHIN);
-            match answer(call.send().await).await {
+            match answer::<Redeemed>(call.send().await).await {
                 Err(error) if error.is_worth_repeating() && tries < TRIES => {
                     tokio::time::sleep(pause(tries)).await;
+                }
+                Ok(redeemed) if !redeemed.names_somebody() => {
+                    return Err(CallError::Unavailable("the answer names nobody".to_owned()));
                 }
                 result => return result,
             }
@@ -232,7 +235,7 @@ pub(crate) fn pause(tries: u32) -> Duration {
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     if getrandom::fill(&mut bytes).is_err() {
-        // Without randomness a log-in could be guessed: there is no safe way on.
+        // Without randomness a login could be guessed: there is no safe way on.
         std::process::abort();
     }
     bytes

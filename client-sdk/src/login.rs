@@ -11,21 +11,21 @@ use crate::{Settings, wire::RedeemRequest};
 pub const PENDING_SECONDS: i64 = 600;
 /// Beginning of the names of the cookies that wait for a callback. The prefix keeps neighbouring
 /// hosts from setting one (RFC 6265bis section 4.1.3.2), which is what makes them proof that the
-/// log-in began in this browser (SECURITY-CASES Y-01).
+/// login began in this browser (SECURITY-CASES Y-01).
 pub const PENDING_PREFIX: &str = "__Host-sso-";
 /// Longest path to come back to, in bytes.
 const NEXT_MAX: usize = 1_024;
 /// Bytes of randomness that [`begin`] takes.
 pub const RANDOM_BYTES: usize = 48;
 
-/// What an app may ask of a log-in.
+/// What an app may ask of a login.
 #[derive(Clone, Debug, Default)]
 pub struct Ask {
     /// Where in this app to go on: a path. Anything else means `/`.
     pub next: String,
     /// Whether the person must be asked (OpenID Connect Core 1.0 section 3.1.2.1).
     pub prompt: Prompt,
-    /// How long ago the log-in may lie, in seconds.
+    /// How long ago the login may lie, in seconds.
     pub max_age: Option<i64>,
     /// Wanted languages of the page.
     pub ui_locales: Option<String>,
@@ -44,7 +44,7 @@ pub enum Prompt {
 }
 
 /// What waits in the browser, in a cookie of its own, until the person is back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Pending {
     /// Comes back in the URL and names the cookie.
     pub state: String,
@@ -54,7 +54,13 @@ pub struct Pending {
     max_age: Option<i64>,
 }
 
-/// Begins a log-in: where to send the person, and what to remember.
+impl std::fmt::Debug for Pending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pending").field("next", &self.next).finish_non_exhaustive()
+    }
+}
+
+/// Begins a login: where to send the person, and what to remember.
 pub fn begin(settings: &Settings, ask: &Ask, random: [u8; RANDOM_BYTES]) -> (String, Pending) {
     let state = URL_SAFE_NO_PAD.encode(&random[..16]);
     let verifier = URL_SAFE_NO_PAD.encode(&random[16..]);
@@ -101,7 +107,7 @@ pub fn local_path(path: &str) -> &str {
 }
 
 impl Pending {
-    /// The cookie's name: one a log-in, so that two tabs do not disturb each other.
+    /// The cookie's name: one a login, so that two tabs do not disturb each other.
     pub fn cookie_name(state: &str) -> String {
         format!("{PENDING_PREFIX}{state}")
     }
@@ -142,7 +148,7 @@ impl Pending {
 /// What Passport sent back by way of the browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Callback {
-    /// The state that the log-in began with.
+    /// The state that the login began with.
     pub state: String,
     /// The ticket, or why there is none.
     pub answer: Answer,

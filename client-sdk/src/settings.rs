@@ -12,14 +12,16 @@ pub struct Settings {
     app: String,
     secret: SecretString,
     base_url: String,
-    /// Where the SDK's routes are: `/sso`, so that `/sso/callback` must be registered.
+    /// Where the SDK's routes are: `/sso`, so that `/sso/callback` must be registered. A path that
+    /// begins with a slash and does not end with one.
     pub mount: String,
     /// How long this app trusts what it knows without having heard from Passport; `None` takes the
     /// lease that Passport grants (a minute, if nobody changed it).
     pub max_staleness: Option<Duration>,
     /// What happens then.
     pub when_stale: WhenStale,
-    /// Names this running copy of the app; chosen at random when `None`.
+    /// Names this running copy of the app, by 1 to 64 letters, digits, `.`, `_` or `-`; chosen at
+    /// random when `None`.
     pub instance: Option<String>,
     /// The version of the app, shown beside the instance where admins wait for it.
     pub version: Option<String>,
@@ -63,6 +65,12 @@ pub enum SettingsError {
         "the app's secret is not one that Passport made: 43 characters of base64url are expected"
     )]
     Secret,
+    /// Not a path that routes can be below.
+    #[error("mount `{0}` must be a path such as /sso, without a slash at the end")]
+    Mount(String),
+    /// Not a name that Passport takes.
+    #[error("instance `{0}` must have 1 to 64 characters of letters, digits, '.', '_' and '-'")]
+    Instance(String),
 }
 
 impl Settings {
@@ -99,6 +107,21 @@ impl Settings {
             instance: None,
             version: None,
         })
+    }
+
+    /// Whether the fields that can be set freely fit: with others, no answer could ever come.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        let segment = |part: &str| !part.is_empty() && part.bytes().all(plain);
+        if !self.mount.strip_prefix('/').is_some_and(|path| path.split('/').all(segment)) {
+            return Err(SettingsError::Mount(self.mount.clone()));
+        }
+        match &self.instance {
+            Some(name) if name.len() > 64 || !segment(name) => {
+                Err(SettingsError::Instance(name.clone()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The URL of Passport.
@@ -169,6 +192,27 @@ mod tests {
             Settings::new("https://sso.example", "aw", SECRET, "http://aw.localhost:8801").unwrap();
         assert_eq!(settings.return_to(), "http://aw.localhost:8801/sso/callback");
         assert!(!format!("{settings:?}").contains(SECRET), "secrets do not print");
+    }
+
+    #[test]
+    fn free_fields() {
+        let settings =
+            Settings::new("https://sso.example", "aw", SECRET, "https://aw.example").unwrap();
+        let mounted = |mount: &str| Settings { mount: mount.into(), ..settings.clone() }.check();
+        for good in ["/sso", "/a/b", "/sign-in_2"] {
+            assert_eq!(mounted(good), Ok(()), "{good}");
+        }
+        for bad in ["", "/", "sso", "/sso/", "//sso", "/s so", "/sso?x", "/{name}"] {
+            assert_eq!(mounted(bad), Err(SettingsError::Mount(bad.into())), "{bad}");
+        }
+        let named =
+            |name: &str| Settings { instance: Some(name.into()), ..settings.clone() }.check();
+        for good in ["web-1.eu_a", &"x".repeat(64)] {
+            assert_eq!(named(good), Ok(()), "{good}");
+        }
+        for bad in ["", "web 1", "web/1", "\u{e9}", &"x".repeat(65)] {
+            assert_eq!(named(bad), Err(SettingsError::Instance(bad.into())), "{bad}");
+        }
     }
 
     // SECURITY-CASES T-21.

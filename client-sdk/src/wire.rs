@@ -15,7 +15,7 @@ pub type Seconds = i64;
 pub const ANSWER_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Body of `POST /api/v1/tickets/redeem`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RedeemRequest {
     /// The ticket as it came in the redirect.
@@ -31,6 +31,13 @@ pub struct RedeemRequest {
     pub max_age: Option<i64>,
 }
 
+impl std::fmt::Debug for RedeemRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Neither the ticket nor the verifier.
+        f.debug_struct("RedeemRequest").field("return_to", &self.return_to).finish_non_exhaustive()
+    }
+}
+
 /// Answer of a redemption: who signed in, and how long the app may rely on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Redeemed {
@@ -38,7 +45,7 @@ pub struct Redeemed {
     pub app_session: String,
     /// The session at Passport behind it. An identifier, not a secret.
     pub session: String,
-    /// Who it is, with this app's overrides applied.
+    /// Who it is.
     pub user: User,
     /// Where this person stands at this app.
     pub activation: Activation,
@@ -58,7 +65,14 @@ pub struct Redeemed {
     pub lease_seconds: i64,
 }
 
-/// A person as one app sees them. Only fields granted to the app are there.
+impl Redeemed {
+    /// Whether there is a person and a session in it: an empty id is a fault, not an account.
+    pub fn names_somebody(&self) -> bool {
+        [&self.user.id, &self.app_session, &self.session].iter().all(|id| !id.is_empty())
+    }
+}
+
+/// A person as an app sees them. Every registered app is granted all of these fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// Stable, never reused; the key to store.

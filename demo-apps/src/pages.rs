@@ -116,3 +116,12 @@ pub async fn stylesheet(shared: Data<Shared>) -> HttpResponse {
         .insert_header((CONTENT_TYPE, "text/css; charset=utf-8"))
         .body(format!("{colours}{}", include_str!("../static/site.css")))
 }
+
+/// `GET /icon.svg`
+pub async fn icon(shared: Data<Shared>) -> HttpResponse {
+    let icon = match shared.site.id {
+        "aw" => include_str!("../static/aw.svg"),
+        _ => include_str!("../static/bw.svg"),
+    };
+    HttpResponse::Ok().insert_header((CONTENT_TYPE, "image/svg+xml")).body(icon)
+}

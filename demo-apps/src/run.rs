@@ -10,7 +10,10 @@ use actix_web::{
     web,
 };
 use clap::Parser;
-use client_sdk::{Settings, actix::Passport, client::ClientError};
+use client_sdk::{
+    Settings,
+    actix::{Passport, StartError},
+};
 
 use crate::{
     pages::{self, Shared},
@@ -22,7 +25,7 @@ use crate::{
 pub enum RunError {
     /// The connection to Passport cannot be prepared.
     #[error(transparent)]
-    Client(#[from] ClientError),
+    Start(#[from] StartError),
     /// The port.
     #[error("cannot serve: {0}")]
     Io(#[from] io::Error),
@@ -54,6 +57,7 @@ pub fn serve(
             .route("/", web::get().to(pages::home))
             .route("/members", web::get().to(pages::members))
             .route("/site.css", web::get().to(pages::stylesheet))
+            .route("/icon.svg", web::get().to(pages::icon))
             .wrap(sessions.build())
     };
     listener.set_nonblocking(true)?;

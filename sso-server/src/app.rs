@@ -9,8 +9,9 @@ use crate::{
     config::Config,
     flows::{
         installation::{self, InstallationError},
-        log_in::Lanes,
+        log_in::LoginSlots,
         redeem_ticket::Redemptions,
+        refused_tickets::RefusedTickets,
         signing_keys::{self, KeysError},
     },
     hashing::{self, BadParameters, PasswordPool},
@@ -49,8 +50,10 @@ pub struct App {
     pub passwords: PasswordPool,
     /// Redemptions on their way into one transaction.
     pub redemptions: Redemptions,
-    /// Log-ins under way, by account.
-    pub lanes: Lanes,
+    /// Tickets refused this minute, by app.
+    pub refused_tickets: RefusedTickets,
+    /// Logins under way, by account.
+    pub login_slots: LoginSlots,
     /// Signs of life under way.
     pub touches: Arc<Semaphore>,
     /// Figures for whoever watches.
@@ -109,6 +112,8 @@ impl App {
             store::migrate(&db, &config.database.url).await?;
         } else if !store::is_current(&db).await? {
             return Err(StartError::Outdated);
+        } else {
+            db.watch_commits().await?;
         }
         let secrets = installation::open(&db, &master, &random).await?;
         let keyring = signing_keys::open(&db, &master, &random, clock.now()).await?;
@@ -134,7 +139,8 @@ impl App {
             keyring,
             passwords,
             redemptions: Redemptions::default(),
-            lanes: Lanes::default(),
+            refused_tickets: RefusedTickets::default(),
+            login_slots: LoginSlots::default(),
             touches: Arc::new(Semaphore::new(TOUCHES)),
             metrics: Metrics::default(),
         }))

@@ -128,7 +128,7 @@ impl PasswordPool {
     }
 
     /// What the pool has done since its start, in blocks of 1 KiB filled: the same for every
-    /// refused log-in, whatever account it was about.
+    /// refused login, whatever account it was about.
     pub fn work(&self) -> u64 {
         self.work.load(Ordering::SeqCst)
     }

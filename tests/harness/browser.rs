@@ -115,7 +115,7 @@ impl Browser {
         body: Option<String>,
         headers: &[(&str, &str)],
     ) -> Answer {
-        self.request_bytes(method, path, body.map(String::into_bytes), headers).await
+        self.try_request(method, path, body.map(String::into_bytes), headers).await.unwrap()
     }
 
     /// The same with a body that need not be text.
@@ -126,6 +126,17 @@ impl Browser {
         body: Option<Vec<u8>>,
         headers: &[(&str, &str)],
     ) -> Answer {
+        self.try_request(method, path, body, headers).await.unwrap()
+    }
+
+    /// Any request, to a server that may go away meanwhile.
+    pub async fn try_request(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+        headers: &[(&str, &str)],
+    ) -> reqwest::Result<Answer> {
         let mut request = self
             .http
             .request(method, format!("http://{}{path}", self.address))
@@ -146,11 +157,11 @@ impl Browser {
         if let Some(body) = body {
             request = request.body(body);
         }
-        let response = request.send().await.unwrap();
+        let response = request.send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = String::from_utf8_lossy(&response.bytes().await.unwrap()).into_owned();
+        let body = String::from_utf8_lossy(&response.bytes().await?).into_owned();
         self.keep_cookies(&headers);
-        Answer { status, headers, body }
+        Ok(Answer { status, headers, body })
     }
 
     fn keep_cookies(&mut self, headers: &HeaderMap) {

@@ -2,9 +2,14 @@
 
 use std::{
     net::TcpListener,
+    os::unix::process::CommandExt,
+    path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::Duration,
 };
+
+use base64::{Engine, engine::general_purpose::STANDARD};
 
 use thirtyfour::{
     By, ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver, WebElement,
@@ -15,7 +20,7 @@ pub struct Chromium {
     /// The browser.
     pub driver: WebDriver,
     child: Child,
-    _profile: tempfile::TempDir,
+    profile: Arc<tempfile::TempDir>,
 }
 
 /// How the browser is set up.
@@ -38,14 +43,27 @@ impl Default for Look {
 impl Chromium {
     /// Starts one, with an empty profile.
     pub async fn start(look: Look) -> Self {
+        Self::with_profile(look, Arc::new(tempfile::tempdir().unwrap())).await
+    }
+
+    /// Closes it as a person does, and opens it again with the same profile: what is on disk stays,
+    /// cookies that are to end with the browser do not.
+    pub async fn reopen(self, look: Look) -> Self {
+        let profile = self.profile.clone();
+        self.quit().await;
+        Self::with_profile(look, profile).await
+    }
+
+    async fn with_profile(look: Look, profile: Arc<tempfile::TempDir>) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // A group of their own, so that no browser outlives a failed test.
         let child = Command::new("chromedriver")
+            .process_group(0)
             .arg(format!("--port={port}"))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("chromedriver: `tests/run` installs it (Debian: chromium chromium-driver)");
-        let profile = tempfile::tempdir().unwrap();
         let mut wanted = DesiredCapabilities::chrome();
         let arguments = [
             "--headless=new",
@@ -79,15 +97,48 @@ impl Chromium {
                 Err(error) => panic!("Chromium does not start: {error}"),
             }
         };
-        let this = Self { driver, child, _profile: profile };
+        let this = Self { driver, child, profile };
+        this.look(look).await;
+        this
+    }
+
+    /// Changes window, colours and language.
+    pub async fn look(&self, look: Look) {
         let size = serde_json::json!({
             "width": look.width, "height": 900, "deviceScaleFactor": 1, "mobile": false,
         });
-        this.devtools("Emulation.setDeviceMetricsOverride", size).await;
+        self.devtools("Emulation.setDeviceMetricsOverride", size).await;
         let scheme = if look.dark { "dark" } else { "light" };
         let media = serde_json::json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-        this.devtools("Emulation.setEmulatedMedia", media).await;
-        this
+        self.devtools("Emulation.setEmulatedMedia", media).await;
+        let agent = self.ask("navigator.userAgent").await;
+        let language = serde_json::json!({ "userAgent": agent, "acceptLanguage": look.language });
+        self.devtools("Emulation.setUserAgentOverride", language).await;
+    }
+
+    /// Waits until the open page is there in full.
+    pub async fn settled(&self) {
+        let deadline = std::time::Instant::now() + Duration::from_secs(30);
+        while self.ask("document.readyState === 'complete' && innerWidth > 0").await != true {
+            assert!(std::time::Instant::now() < deadline, "the page is never complete");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Presses keys where the focus is.
+    pub async fn press(&self, keys: impl Into<thirtyfour::TypingData>) {
+        self.driver.action_chain().send_keys(keys).perform().await.unwrap();
+    }
+
+    /// Saves a picture of the whole page in the folder that `PASSPORT_SCREENSHOTS` names, if any.
+    pub async fn picture(&self, name: &str) {
+        let Some(folder) = std::env::var_os("PASSPORT_SCREENSHOTS") else { return };
+        let whole = serde_json::json!({ "captureBeyondViewport": true });
+        self.settled().await;
+        let taken = self.devtools("Page.captureScreenshot", whole).await;
+        let bytes = STANDARD.decode(taken["data"].as_str().unwrap()).unwrap();
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(PathBuf::from(folder).join(format!("{name}.png")), bytes).unwrap();
     }
 
     /// A command of the DevTools protocol.
@@ -133,17 +184,18 @@ impl Chromium {
         entries.into_iter().map(|entry| format!("{} {}", entry.level, entry.message)).collect()
     }
 
-    /// Closes it.
-    pub async fn quit(mut self) {
-        let _ = self.driver.clone().quit().await;
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    /// Closes it, and waits until it has written down what it keeps.
+    pub async fn quit(self) {
+        self.driver.clone().quit().await.unwrap();
     }
 }
 
 impl Drop for Chromium {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // After a failure there is nobody to wait for.
+        let _ = self.driver.clone().leak();
+        let group = rustix::process::Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         let _ = self.child.wait();
     }
 }

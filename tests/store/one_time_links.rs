@@ -13,7 +13,7 @@ use sso_server::{
     store::one_time_links::{self, Purpose},
 };
 
-use crate::scene::{CROWD, Scene, crowd, fresh_digest, how_many};
+use crate::scene::{CROWD, Scene, crowd, fresh_digest, fresh_user, how_many};
 
 async fn link(scene: &Scene, purpose: Purpose, user: Option<&UserId>) -> Digest {
     let digest = fresh_digest();
@@ -67,19 +67,16 @@ async fn of_many_first_admins_there_is_one() {
             let token = Token::parse(url.split_once("token=").unwrap().1).unwrap();
             going.push((number, token));
         }
-        let going: Vec<_> = going
-            .into_iter()
-            .map(|(number, token)| {
-                let app = if number % 2 == 0 { passport.app.clone() } else { node.app.clone() };
-                tokio::spawn(async move {
-                    let name = format!("admin{number}");
-                    one_time_link::use_link(&app, &token, Some(&name), PASSWORD).await
-                })
-            })
-            .collect();
+        let going = going.into_iter().map(|(number, token)| {
+            let app = if number % 2 == 0 { passport.app.clone() } else { node.app.clone() };
+            async move {
+                let name = format!("admin{number}");
+                one_time_link::use_link(&app, &token, Some(&name), PASSWORD).await
+            }
+        });
         let mut made = 0;
-        for outcome in going {
-            match outcome.await.unwrap() {
+        for outcome in futures_util::future::join_all(going).await {
+            match outcome {
                 Ok(()) => made += 1,
                 Err(UseError::Void) => {}
                 Err(error) => panic!("{error}"),
@@ -132,18 +129,21 @@ async fn voiding_takes_the_links_that_are_meant() {
             works_now
         };
         assert_eq!(state().await, [true, true, true, true]);
-        let void = async |purpose, user: Option<&UserId>| {
+        let void = async |purpose| {
+            scene.write(async |tx| one_time_links::void(tx, purpose, NOON).await.unwrap()).await;
+        };
+        let void_of = async |user: &UserId| {
             scene
-                .write(async |tx| one_time_links::void(tx, purpose, user, NOON).await.unwrap())
+                .write(async |tx| one_time_links::void_of_user(tx, user, NOON).await.unwrap())
                 .await;
         };
-        void(Purpose::FirstAdmin, Some(&ann)).await;
-        assert_eq!(state().await, [true, true, true, true], "there is none of that kind for her");
-        void(Purpose::ChoosePassword, Some(&bob)).await;
+        void_of(&fresh_user()).await;
+        assert_eq!(state().await, [true, true, true, true], "a stranger has none");
+        void_of(&bob).await;
         assert_eq!(state().await, [true, true, false, false]);
-        void(Purpose::FirstAdmin, None).await;
+        void(Purpose::FirstAdmin).await;
         assert_eq!(state().await, [false, true, false, false]);
-        void(Purpose::ChoosePassword, None).await;
+        void(Purpose::ChoosePassword).await;
         assert_eq!(state().await, [false, false, false, false]);
     })
     .await;

@@ -25,7 +25,6 @@ pub const CROWD: usize = 64;
 
 /// A store of its own.
 pub struct Scene {
-    pub database: Database,
     pub url: String,
     pub folder: TempDir,
     pub db: Arc<Db>,
@@ -44,7 +43,7 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         let url = database.create(folder.path()).await;
         let db = open(&url).await;
-        Self { database, url, folder, db }
+        Self { url, folder, db }
     }
 
     /// A second handle on the same database: another node, another process on the same file.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use super::{Shared, now};
-use crate::{client::pause, wire::ErrorCode};
+use crate::{client::pause, events::BEGINNING, wire::ErrorCode};
 
 /// Follows until the app is gone.
 pub(super) async fn follow(shared: Weak<Shared>) {
@@ -33,8 +33,11 @@ async fn once(shared: &Arc<Shared>) -> bool {
             }
             true
         }
-        Err(error) if error.code() == Some(ErrorCode::InvalidRequest) => {
-            // A cursor from before a restored backup: read everything again.
+        Err(error)
+            if error.code() == Some(ErrorCode::InvalidRequest) && question.after != BEGINNING =>
+        {
+            // A cursor from before a restored backup: read everything again. If the beginning is
+            // refused too, something else is wrong, and starting over would not mend it.
             tracing::warn!(%error, "starting over at the beginning of the event log");
             shared.know().begin_again();
             false

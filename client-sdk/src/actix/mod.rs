@@ -20,6 +20,7 @@ use crate::{
     client::{CallError, Client, ClientError},
     events::Knowledge,
     session::AppSession,
+    settings::SettingsError,
     wire::{Cause, EndScope, Ended, Seconds},
 };
 
@@ -39,10 +40,22 @@ struct Shared {
     streams: Arc<Semaphore>,
 }
 
+/// Why an app cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings do not fit.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// There is no way to make calls.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
 impl Passport {
     /// Prepares everything and begins to follow the app's events, on the runtime that this is called
     /// on. The follower ends when the last clone is dropped.
-    pub fn start(settings: Settings) -> Result<Self, ClientError> {
+    pub fn start(settings: Settings) -> Result<Self, StartError> {
+        settings.check()?;
         let instance = settings
             .instance
             .clone()

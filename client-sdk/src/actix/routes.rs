@@ -20,7 +20,7 @@ use crate::{
     wire::{EndScope, ErrorCode},
 };
 
-/// More log-ins than this never wait at once in one browser; older ones are let go.
+/// So many logins wait at once in one browser; with the next one, all of these are let go.
 const PENDING_MOST: usize = 5;
 
 /// What `/sso/login` may be asked.
@@ -69,7 +69,7 @@ pub(super) async fn callback(
     let pending =
         cookie(&request, &name).and_then(|value| Pending::from_cookie(&callback.state, value));
     let Some(pending) = pending else {
-        // Begun in another browser, or long ago: not this browser's log-in (Y-01).
+        // Begun in another browser, or long ago: not this browser's login (Y-01).
         return sorry(
             StatusCode::UNAUTHORIZED,
             "This sign-in was not begun in this browser, or too long ago. Please sign in again.",

@@ -3,13 +3,13 @@ skip = Skip to the content
 login-title = Sign in
 login-again-title = Please sign in once more
 login-lead = One account for all our sites.
-login-to-app = to continue to { $app }
+login-to-app = Sign in to continue to { $app }.
 login-username = Username or e-mail
 login-password = Password
 login-keep = Keep me signed in
 login-keep-hint = Leave this off on a computer that others use.
 login-button = Sign in
-login-refused = Name and password do not go together, or there were too many attempts. Check both; if you are sure, try again in a few minutes.
+login-refused = Name or password is wrong, or there were too many attempts. Check both; if you are sure, try again in a few minutes.
 login-malformed = This cannot be a password: it is empty, too long, or holds control characters.
 login-too-many = There were too many attempts from your network. Please wait a moment and try again.
 login-busy = A great many people are signing in right now. Please try again in a moment.
@@ -32,7 +32,7 @@ logout-button = Sign out
 logout-stay = Stay signed in
 
 signed-out-title = You are signed out
-signed-out-lead = of Passport and of all its sites on this device.
+signed-out-lead = On this device you are out of Passport and of all its sites.
 signed-out-back = Back to { $app }
 signed-out-again = Sign in again
 
@@ -53,7 +53,7 @@ account-email = E-mail
 account-since = Member since
 account-admin = Administrator
 account-sessions = Where you are signed in
-account-sessions-lead = End a session and every site forgets that device at once.
+account-sessions-lead = End a session and every site signs that device out at once.
 account-this-browser = This browser
 account-from = from { $address }
 account-begun = signed in
@@ -65,12 +65,21 @@ account-end-others = Sign out everywhere else
 account-ended-one = That device is signed out.
 account-ended-others = All other devices are signed out.
 
+device-on = { $browser } on { $system }
+device-browser = Browser
+device-unknown = Unknown device
+
 setup-admin-title = Welcome to Passport
 setup-admin-lead = Choose the name and password of the first administrator.
 setup-password-title = Choose your password
-setup-password-lead = for the account { $name }
+setup-password-lead = It will be the password of the account { $name }.
+setup-username = Username
 setup-password = Password
-setup-password-hint = At least { $min } characters. A sentence that only you would think of is easy to remember and hard to guess.
+setup-password-hint =
+    { $min ->
+        [one] At least { $min } character.
+       *[other] At least { $min } characters.
+    } A sentence that only you would think of is easy to remember and hard to guess.
 setup-repeat = The same once more
 setup-button = Save
 setup-differ = The two passwords are not the same.
@@ -79,25 +88,29 @@ setup-name-empty = Please choose a username.
 setup-name-long = A username has at most 64 characters.
 setup-name-characters = A username consists of letters and digits, with single characters . _ - between them.
 setup-name-scripts = A username cannot mix letters of different scripts.
-setup-password-short = A password needs at least { $min } characters.
+setup-password-short =
+    { $min ->
+        [one] A password needs at least { $min } character.
+       *[other] A password needs at least { $min } characters.
+    }
 setup-password-long = This password is too long.
 setup-password-characters = A password cannot hold control characters.
 setup-password-personal = A password cannot be your own name.
 
 error-status = Status
 error-home = To your account
-error-for-developers = For the developers of the app:
+error-for-developers = For the developers of the site:
 error-not-found-title = There is nothing here
 error-not-found-text = The address may be mistyped, or the page may have moved.
 error-wrong-method-title = This does not work here
 error-wrong-method-text = The page was asked for in a way that it does not answer. Go back and try again.
 error-bad-input-title = This request cannot be read
 error-bad-input-text = A part of it is missing, repeated or malformed. Go back and try again.
-error-unknown-app-title = This app is not known here
+error-unknown-app-title = This site is not known here
 error-unknown-app-text = The site that sent you is not registered at Passport, or is switched off. You were not sent back, for your safety. Please tell its operators.
 error-unknown-return-url-title = The way back is not known here
 error-unknown-return-url-text = The site that sent you wants you back at an address that is not registered. You were not sent there, for your safety. Please tell its operators.
-error-bad-login-request-title = The site asked in a wrong way
+error-bad-login-request-title = The site's request is faulty
 error-bad-login-request-text = The site that sent you made a mistake in its request. Please tell its operators.
 error-stale-form-title = This page had been open for too long
 error-stale-form-text = Nothing was changed. Go back, reload the page and try again.
@@ -106,6 +119,6 @@ error-void-link-text = It was used already, or it is too old. Ask your administr
 error-busy-title = Too much at once
 error-busy-text = Please try again in a moment.
 error-unavailable-title = Passport cannot answer at the moment
-error-unavailable-text = You are neither signed in nor signed out by this. Please try again in a moment.
+error-unavailable-text = This does not tell whether you are signed in. Please try again in a moment.
 error-internal-title = Something went wrong
 error-internal-text = It is our fault, and it is in the log. Please try again.

@@ -9,7 +9,12 @@ mod serve;
 mod sessions;
 mod users;
 
-use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    io::{IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
@@ -19,6 +24,7 @@ use crate::{
     clock::Clock,
     config::{self, Config, LogFormat, Problem},
     random::Random,
+    store,
 };
 
 /// Passport: the central sign-in server for a family of sites.
@@ -29,7 +35,7 @@ struct Arguments {
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Override a setting, as in --set server.listen=127.0.0.1:0
-    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = setting)]
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = config::flag)]
     settings: Vec<(String, String)>,
     #[command(subcommand)]
     command: Command,
@@ -80,11 +86,33 @@ pub async fn run() -> ExitCode {
     }
 }
 
+impl Command {
+    /// Whether this makes sense where there is nothing yet. All others look at what is there: in the
+    /// wrong folder they would make an empty database and answer out of it.
+    const fn may_come_first(&self) -> bool {
+        match self {
+            Self::Serve | Self::Check | Self::Migrate => true,
+            Self::User(command) => matches!(command, users::Command::Add { .. }),
+            Self::App(command) => matches!(command, apps::Command::Add { .. }),
+            Self::Session(_) | Self::Key(_) => false,
+        }
+    }
+}
+
 async fn execute(arguments: Arguments) -> Result<(), Refused> {
-    let config = configuration(&arguments).map_err(|problems| Refused(listed(&problems)))?;
+    let file = configuration_file(&arguments);
+    let config = environment()
+        .and_then(|variables| config::load(file.as_deref(), variables, &arguments.settings))
+        .map_err(|problems| Refused(listed(&problems)))?;
+    if !arguments.command.may_come_first() {
+        is_installed(&config)?;
+    }
     match arguments.command {
         Command::Check => {
-            output::say("The configuration is good.");
+            output::say(&format!(
+                "The configuration is good.\n{}",
+                places(file.as_deref(), &config)
+            ));
             Ok(())
         }
         Command::Serve => {
@@ -129,18 +157,9 @@ async fn with_app(
 /// The file next to us counts when no other is named.
 const DEFAULT_FILE: &str = "passport.toml";
 
-fn configuration(arguments: &Arguments) -> Result<Config, Vec<Problem>> {
+fn configuration_file(arguments: &Arguments) -> Option<PathBuf> {
     let beside = PathBuf::from(DEFAULT_FILE);
-    let file = arguments.config.clone().or_else(|| beside.exists().then_some(beside));
-    let flags: Vec<(&str, String)> =
-        arguments.settings.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
-    config::load(file.as_deref(), environment()?, &flags)
-}
-
-/// One `--set`.
-fn setting(text: &str) -> Result<(String, String), &'static str> {
-    let (key, value) = text.split_once('=').ok_or("KEY=VALUE is needed")?;
-    Ok((key.to_owned(), value.to_owned()))
+    arguments.config.clone().or_else(|| beside.exists().then_some(beside))
 }
 
 /// The variables. Other programs' may hold any bytes, ours must be text.
@@ -159,6 +178,42 @@ fn environment() -> Result<Vec<(String, String)>, Vec<Problem>> {
     if problems.is_empty() { Ok(variables) } else { Err(problems) }
 }
 
+/// The files of an installation must be there. Whether PostgreSQL has our tables, it says itself.
+fn is_installed(config: &Config) -> Result<(), Refused> {
+    let database = store::sqlite_path(&config.database.url);
+    let key = PathBuf::from(&config.master_key.file);
+    for (what, path) in [("database", database), ("master key", Some(key))] {
+        if let Some(path) = path.filter(|path| !path.exists()) {
+            return Err(Refused(format!(
+                "there is no {what} at {}: name the configuration of the server by --config, or run \
+                 this in its folder",
+                absolute(&path)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Where everything is, as a person who wonders about it must know.
+fn places(file: Option<&Path>, config: &Config) -> String {
+    let present = |path: &Path| {
+        let missing = if path.exists() { "" } else { " (not there yet)" };
+        format!("{}{missing}", absolute(path))
+    };
+    let url = &config.database.url;
+    let database =
+        store::sqlite_path(url).map_or_else(|| store::without_password(url), |path| present(&path));
+    format!(
+        "  file        {}\n  database    {database}\n  master key  {}",
+        file.map_or_else(|| format!("none: no --config, no {DEFAULT_FILE} here"), absolute),
+        present(Path::new(&config.master_key.file)),
+    )
+}
+
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
 fn listed(problems: &[Problem]) -> String {
     match problems {
         [one] => format!("configuration: {one}"),
@@ -174,7 +229,10 @@ fn start_log(config: &Config) {
     // actix-session speaks of every cookie that is out of date; that is nobody's news.
     let filter = format!("{},actix_session=error,actix_server=warn", config.log.level);
     let filter: Targets = filter.parse().unwrap_or_default();
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // Colours are for terminals; in a file they hide words from whoever searches it.
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let log = tracing_subscriber::registry();
     // An error means that a program around us logs already.
     let _ = match config.log.format {

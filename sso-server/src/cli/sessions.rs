@@ -82,13 +82,15 @@ fn device_class(word: &str) -> Result<DeviceClass, &'static str> {
 pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
     match command {
         Command::List { user, json } => {
-            let user = match user {
-                Some(name) => Some(users::named(app, &name).await?.id),
-                None => None,
-            };
             let now = app.clock.now();
-            let mut connection = app.db.read().await?;
-            let live = store::sessions::live(&mut connection, user.as_ref(), now, LISTED).await?;
+            let live = match user {
+                Some(name) => {
+                    let user = users::named(app, &name).await?.id;
+                    let mut connection = app.db.read().await?;
+                    store::sessions::live_of_user(&mut connection, &user, now, LISTED).await?
+                }
+                None => store::sessions::live(&mut *app.db.read().await?, now, LISTED).await?,
+            };
             if json {
                 let rows: Vec<_> = live
                     .iter()

@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::{Refused, output};
@@ -34,6 +34,24 @@ pub(super) enum Command {
         /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Print a new link to choose a password; earlier links are void
+    Link {
+        /// Whose
+        name: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let an account administer Passport, or no more
+    Admin {
+        /// Which account
+        name: String,
+        /// Whether
+        switch: Switch,
+        /// Even if it is the last admin
+        #[arg(long)]
+        force: bool,
     },
     /// Shut an account off and end its sessions
     Disable {
@@ -72,6 +90,12 @@ pub(super) enum Command {
     },
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Switch {
+    On,
+    Off,
+}
+
 pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
     match command {
         Command::Add { name, email, admin, password_stdin, json } => {
@@ -91,9 +115,23 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
             } else {
                 output::say(&format!("Made the account {}.", added.username));
                 if let Some(url) = added.setup_url {
-                    output::say(&format!("Link to choose a password, good for 3 days:\n  {url}"));
+                    say_link(&url);
                 }
             }
+        }
+        Command::Link { name, json } => {
+            let url = users::link(app, &name).await?;
+            if json {
+                output::json(&json!({ "username": name, "setup_url": url }));
+            } else {
+                say_link(&url);
+            }
+        }
+        Command::Admin { name, switch, force } => {
+            let admin = switch == Switch::On;
+            users::set_admin(app, &name, admin, force).await?;
+            let what = if admin { "administers" } else { "no longer administers" };
+            output::say(&format!("{name} {what} Passport."));
         }
         Command::Disable { name, force } => {
             let ended = users::disable(app, &name, force).await?;
@@ -148,11 +186,15 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
                         vec![user.username, user.email.unwrap_or_default(), login, marks.join(", ")]
                     })
                     .collect();
-                output::table(&["NAME", "E-MAIL", "LAST LOG-IN", ""], &rows);
+                output::table(&["NAME", "E-MAIL", "LAST LOGIN", ""], &rows);
             }
         }
     }
     Ok(())
+}
+
+fn say_link(url: &str) {
+    output::say(&format!("Link to choose a password, good for 3 days:\n  {url}"));
 }
 
 fn first_line() -> Result<String, Refused> {

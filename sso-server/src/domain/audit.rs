@@ -13,7 +13,7 @@ pub enum Act {
     LoggedIn,
     /// Somebody proved again who they are, the session got a new cookie.
     LoggedInAgain,
-    /// A log-in was refused.
+    /// A login was refused.
     LoginRefused,
     /// A ticket let somebody into an app.
     TicketRedeemed,
@@ -33,11 +33,15 @@ pub enum Act {
     UserEnabled,
     /// An account was deleted.
     UserDeleted,
+    /// An account was made an administrator, or is none any more.
+    UserAdmin,
+    /// A link to choose a password was made.
+    LinkMade,
     /// A password was set.
     PasswordSet,
     /// An app was registered.
     AppAdded,
-    /// An app was changed: disabled, enabled, deleted, new secret.
+    /// An app was changed: its registration, its secret, disabled, enabled, deleted.
     AppChanged,
     /// A signing key was made or retired.
     KeyRotated,
@@ -61,6 +65,8 @@ impl Act {
             Self::UserDisabled => "user.disabled",
             Self::UserEnabled => "user.enabled",
             Self::UserDeleted => "user.deleted",
+            Self::UserAdmin => "user.admin",
+            Self::LinkMade => "link.made",
             Self::PasswordSet => "password.set",
             Self::AppAdded => "app.added",
             Self::AppChanged => "app.changed",

@@ -39,13 +39,48 @@ impl DeviceClass {
     }
 }
 
+/// What the label of a device nobody knows is.
+const UNKNOWN: &str = "Unknown device";
+/// Stands in a label for a browser nobody knows.
+const BROWSER: &str = "Browser";
+/// Stands between browser and system.
+const ON: &str = " on ";
+
+/// A label taken apart, for pages in other languages. Stored and audited it is always English.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Words<'a> {
+    /// Nobody knows what it is.
+    Unknown,
+    /// A browser, by its name if that is known, and its system.
+    Known {
+        /// "Firefox"
+        browser: Option<&'a str>,
+        /// "Windows"
+        system: Option<&'a str>,
+    },
+}
+
+impl<'a> Words<'a> {
+    /// Reads a label as [`Device::from_user_agent`] makes them.
+    pub fn of(label: &'a str) -> Self {
+        if label == UNKNOWN {
+            return Self::Unknown;
+        }
+        let (browser, system) = match label.split_once(ON) {
+            Some((browser, system)) => (browser, Some(system)),
+            None => (label, None),
+        };
+        Self::Known { browser: Some(browser).filter(|name| *name != BROWSER), system }
+    }
+}
+
 impl Device {
     /// Reads a User-Agent. The header is a stranger's text: it only ever chooses among known
     /// words, none of it is stored.
     pub fn from_user_agent(header: Option<&str>) -> Self {
         let header = header.unwrap_or_default();
         let header = header.get(..512).unwrap_or(header);
-        let unknown = || Self { label: "Unknown device".to_owned(), class: DeviceClass::Native };
+        let unknown = || Self { label: UNKNOWN.to_owned(), class: DeviceClass::Native };
         let Some(found) = woothee::parser::Parser::new().parse(header) else { return unknown() };
         if found.category == "UNKNOWN" {
             return unknown();
@@ -57,11 +92,11 @@ impl Device {
         };
         let browser = match found.name {
             "Internet Explorer" if found.vendor == "Microsoft" => "Internet Explorer",
-            "UNKNOWN" => "Browser",
+            "UNKNOWN" => BROWSER,
             name => name,
         };
         let label = match system(found.os) {
-            Some(system) => format!("{browser} on {system}"),
+            Some(system) => format!("{browser}{ON}{system}"),
             None => browser.to_owned(),
         };
         Self { label, class }
@@ -122,6 +157,15 @@ mod tests {
             let device = Device::from_user_agent(Some(header));
             assert_eq!((device.label.as_str(), device.class), (label, class), "{header}");
         }
+    }
+
+    #[test]
+    fn labels_come_apart() {
+        let known = |browser, system| Words::Known { browser, system };
+        assert_eq!(Words::of("Firefox on Windows"), known(Some("Firefox"), Some("Windows")));
+        assert_eq!(Words::of("Browser on Linux"), known(None, Some("Linux")));
+        assert_eq!(Words::of("Safari"), known(Some("Safari"), None));
+        assert_eq!(Words::of(&Device::from_user_agent(None).label), Words::Unknown);
     }
 
     #[test]

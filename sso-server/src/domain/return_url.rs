@@ -57,6 +57,9 @@ pub enum UrlError {
     /// A query parameter that Passport adds itself.
     #[error("the query of a return URL cannot contain ticket, state, error or sid")]
     Reserved,
+    /// A native app's scheme, where a server is needed.
+    #[error("only https:// URLs and http:// to localhost or a loopback address are possible here")]
+    NotAServer,
     /// More than scheme, host and port.
     #[error("an origin is scheme://host or scheme://host:port and nothing more")]
     NotAnOrigin,
@@ -153,7 +156,7 @@ impl Origin {
     }
 }
 
-/// The checks that every stored URL passes: return URLs, origins, events URLs.
+/// The checks that every stored URL passes.
 pub fn checked(text: &str) -> Result<Url, UrlError> {
     if text.len() > MAX_BYTES {
         return Err(UrlError::TooLong);
@@ -186,6 +189,12 @@ pub fn checked(text: &str) -> Result<Url, UrlError> {
         return Err(UrlError::Rewritten(url.into()));
     }
     Ok(url)
+}
+
+/// The checks for the address of a server, which a native app's scheme is not: events URLs.
+pub fn checked_server(text: &str) -> Result<Url, UrlError> {
+    let url = checked(text)?;
+    if is_private_use(url.scheme()) { Err(UrlError::NotAServer) } else { Ok(url) }
 }
 
 /// Loopback by name or address; decided on the parsed host, never on text. An IPv4-mapped IPv6

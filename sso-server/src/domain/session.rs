@@ -17,7 +17,7 @@ pub const TOUCH_EVERY: Millis = MINUTE;
 /// How long sessions hold.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// From log-in to the end, however busy.
+    /// From login to the end, however busy.
     pub lifetime: Millis,
     /// From the last sign of life to the end.
     pub idle: Millis,
@@ -121,7 +121,7 @@ pub enum Prompt {
     Always,
 }
 
-/// Whether a session satisfies what the app demands of its log-in.
+/// Whether a session satisfies what the app demands of its login.
 pub fn is_fresh_enough(
     auth_time: Millis,
     prompt: Prompt,
@@ -131,7 +131,7 @@ pub fn is_fresh_enough(
     prompt != Prompt::Always && is_within_max_age(auth_time, max_age_seconds, now)
 }
 
-/// `max_age` alone: the log-in lies at most that many seconds back. Exactly that many is in time.
+/// `max_age` alone: the login lies at most that many seconds back. Exactly that many is in time.
 pub fn is_within_max_age(auth_time: Millis, max_age_seconds: Option<i64>, now: Millis) -> bool {
     max_age_seconds.is_none_or(|limit| now - auth_time <= limit.saturating_mul(SECOND))
 }

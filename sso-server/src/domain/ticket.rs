@@ -60,7 +60,7 @@ pub enum Refusal {
     WrongReturnUrl,
     /// The verifier is missing, superfluous or wrong.
     WrongVerifier,
-    /// The log-in is older than the app accepts.
+    /// The login is older than the app accepts.
     TooOld,
     /// Spent before.
     AlreadyUsed,
@@ -110,7 +110,7 @@ pub fn check(claims: &TicketClaims, shown: Shown<'_>, now: Millis) -> Result<(),
     Ok(())
 }
 
-/// The app's own demand on the age of the log-in.
+/// The app's own demand on the age of the login.
 pub fn check_max_age(auth_time: Millis, max_age: Option<i64>, now: Millis) -> Result<(), Refusal> {
     if is_within_max_age(auth_time, max_age, now) { Ok(()) } else { Err(Refusal::TooOld) }
 }

@@ -9,11 +9,7 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{
-        MINUTE, Millis,
-        id::{SessionId, UserId},
-        token::Token,
-    },
+    domain::{MINUTE, Millis, id::SessionId, token::Token},
     store::{
         StoreError, Stored, Tx,
         pending_logins::{self, PendingLogin},
@@ -54,14 +50,15 @@ pub enum ChooseError {
 pub(super) async fn offer(
     app: &App,
     tx: &mut Tx,
-    user: &UserId,
+    who: &Authenticated,
     keep: bool,
     now: Millis,
 ) -> Stored<Choice> {
     let token = Token::fresh(&app.random);
-    let pending = PendingLogin { user: user.clone(), keep };
+    let pending =
+        PendingLogin { user: who.user.clone(), password_set_at: who.password_set_at, keep };
     pending_logins::insert(tx, &token.digest(), &pending, now, now + OPEN_FOR).await?;
-    let sessions = sessions::live(tx, Some(user), now, SHOWN).await?;
+    let sessions = sessions::live_of_user(tx, &who.user, now, SHOWN).await?;
     Ok(Choice { token, sessions })
 }
 
@@ -77,7 +74,13 @@ pub async fn choose_session(
     let pending = pending_logins::take(&mut tx, &digest, now).await?.ok_or(ChooseError::Void)?;
     let origin = Origin { keep: pending.keep, ..origin };
     let user = pending.user.clone();
-    let who = Authenticated { user: user.clone(), amr: &["pwd"], attempt: None, network: None };
+    let who = Authenticated {
+        user: user.clone(),
+        password_set_at: pending.password_set_at,
+        amr: &["pwd"],
+        attempt: None,
+        network: None,
+    };
     match issue_session(app, &mut tx, &who, &origin, now).await {
         Ok(session) => {
             tx.commit().await?;
@@ -88,7 +91,7 @@ pub async fn choose_session(
             // Nothing has ended, nothing is used up: the transaction is dropped.
             drop(tx);
             let mut connection = app.db.read().await?;
-            let mut sessions = sessions::live(&mut connection, Some(&user), now, SHOWN).await?;
+            let mut sessions = sessions::live_of_user(&mut connection, &user, now, SHOWN).await?;
             sessions.retain(|session| !origin.gives_up.contains(&session.id));
             Err(ChooseError::StillTooMany(Choice { token: token.clone(), sessions }))
         }

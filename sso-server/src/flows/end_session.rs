@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use client_sdk::wire::{Cause, EventKind, Replacement};
 
+use super::past_deadlocks;
 use crate::{
     app::App,
     domain::{
@@ -282,13 +283,13 @@ fn entries(lost: &Lost, logout: &LogoutId, why: Ending<'_>, now: Millis) -> Vec<
 
 /// Ends one session.
 pub async fn end_session(app: &App, id: &SessionId, why: Ending<'_>) -> Stored<Ended> {
-    end_with(app, why, async |_| Ok(Target::Sessions(vec![id.clone()]))).await
+    end_with(app, why, &Choice::These(Target::Sessions(vec![id.clone()]))).await
 }
 
 /// Ends one session if its time is up.
 pub async fn end_over_session(app: &App, id: &SessionId, cause: Cause) -> Stored<Ended> {
-    let why = Ending::by_clock(cause);
-    end_with(app, why, async |_| Ok(Target::OverSessions(vec![id.clone()]))).await
+    let target = Target::OverSessions(vec![id.clone()]);
+    end_with(app, Ending::by_clock(cause), &Choice::These(target)).await
 }
 
 /// Ends one session, if it is this person's.
@@ -298,11 +299,7 @@ pub async fn end_own_session(
     id: &SessionId,
     why: Ending<'_>,
 ) -> Stored<Ended> {
-    end_with(app, why, async |tx| {
-        let own = sessions::unended_of_user(tx, user).await?;
-        Ok(Target::Sessions(own.into_iter().filter(|own| own == id).collect()))
-    })
-    .await
+    end_with(app, why, &Choice::OfUser { user, only: Some(id), except: None }).await
 }
 
 /// Ends all sessions of a person, but for `except`.
@@ -312,12 +309,7 @@ pub async fn end_all_of_user(
     except: Option<&SessionId>,
     why: Ending<'_>,
 ) -> Stored<Ended> {
-    end_with(app, why, async |tx| {
-        let mut own = sessions::unended_of_user(tx, user).await?;
-        own.retain(|id| Some(id) != except);
-        Ok(Target::Sessions(own))
-    })
-    .await
+    end_with(app, why, &Choice::OfUser { user, only: None, except }).await
 }
 
 /// The same inside a transaction of the caller's.
@@ -329,9 +321,9 @@ pub async fn end_all_of_user_in(
     why: Ending<'_>,
     now: Millis,
 ) -> Stored<Ended> {
-    let mut own = sessions::unended_of_user(tx, user).await?;
-    own.retain(|id| Some(id) != except);
-    end(app, tx, &Target::Sessions(own), why, now).await
+    let choice = Choice::OfUser { user, only: None, except };
+    let target = choice.target(tx).await?;
+    end(app, tx, &target, why, now).await
 }
 
 /// Ends one app's session; the session behind it goes on. `None` when there is no such app session
@@ -345,32 +337,41 @@ pub async fn end_app_session(
     if app_sessions::find(&mut *app.db.read().await?, client, id).await?.is_none() {
         return Ok(None);
     }
-    end_with(app, why, async |_| Ok(Target::AppSessions(vec![id.clone()]))).await.map(Some)
+    let target = Target::AppSessions(vec![id.clone()]);
+    end_with(app, why, &Choice::These(target)).await.map(Some)
 }
 
-/// Most tries when PostgreSQL picks us as the victim of a deadlock with another logout.
-const TRIES: usize = 4;
+/// What [`end_with`] is to end.
+enum Choice<'a> {
+    /// These.
+    These(Target),
+    /// Of a person's sessions: this one, or all but one.
+    OfUser { user: &'a UserId, only: Option<&'a SessionId>, except: Option<&'a SessionId> },
+}
 
-/// Chooses and ends in a transaction of its own.
-async fn end_with(
-    app: &App,
-    why: Ending<'_>,
-    choose: impl AsyncFn(&mut Tx) -> Stored<Target>,
-) -> Stored<Ended> {
-    let mut tries = 0;
-    loop {
-        let attempt = async {
-            let now = app.clock.now();
-            let mut tx = app.db.write().await?;
-            let target = choose(&mut tx).await?;
-            let ended = end(app, &mut tx, &target, why, now).await?;
-            tx.commit().await?;
-            Ok::<_, StoreError>(ended)
-        };
-        tries += 1;
-        match attempt.await {
-            Err(error) if error.is_retryable() && tries < TRIES => {}
-            outcome => return outcome,
+impl Choice<'_> {
+    async fn target(&self, tx: &mut Tx) -> Stored<Target> {
+        match self {
+            Self::These(target) => Ok(target.clone()),
+            Self::OfUser { user, only, except } => {
+                let mut own = sessions::unended_of_user(tx, user).await?;
+                own.retain(|id| Some(id) != *except && only.is_none_or(|only| id == only));
+                Ok(Target::Sessions(own))
+            }
         }
     }
+}
+
+/// Chooses and ends in a transaction of its own. Two logouts that reach the same sessions may lock
+/// them in different orders; the one that PostgreSQL sends back begins anew.
+async fn end_with(app: &App, why: Ending<'_>, choice: &Choice<'_>) -> Stored<Ended> {
+    let end = || async {
+        let now = app.clock.now();
+        let mut tx = app.db.write().await?;
+        let target = choice.target(&mut tx).await?;
+        let ended = end(app, &mut tx, &target, why, now).await?;
+        tx.commit().await?;
+        Ok(ended)
+    };
+    past_deadlocks(StoreError::is_retryable, end).await
 }

@@ -29,7 +29,7 @@ const NOTE_CONTACT_EVERY: Millis = 10 * SECOND;
 const INSTANCES_MOST: i64 = 10_000;
 
 /// What an app asks.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Follow {
     /// Everything up to this number is acknowledged; `None` asks for the present end.
     pub after: Option<i64>,
@@ -202,12 +202,17 @@ fn event(stored: StoredEvent) -> Event {
     }
 }
 
-/// Whether to go on: the server is not about to stop.
-pub fn goes_on(app: &App, client: &Client) -> bool {
-    !app.db.waiter(Topic::Events(client.id.clone())).is_closed()
-}
-
-/// The present end of an app's log.
-pub async fn head(app: &App, client: &Client) -> Stored<i64> {
-    events::head(&mut *app.db.read().await?, &client.id).await
+/// Whether a stream that `client` began at `begun` goes on: the server is not about to stop, and the
+/// app would still be let in. Otherwise whoever holds a stolen secret would read on after its change.
+pub async fn goes_on(app: &App, client: &Client, begun: Millis) -> bool {
+    if app.db.waiter(Topic::Events(client.id.clone())).is_closed() {
+        return false;
+    }
+    let Ok(apps) = app.db.apps().await else { return false };
+    // With which of two secrets it began is not known here: when the older one goes, it asks again.
+    let gone = begun + 1..=app.clock.now();
+    let older_is_gone =
+        client.previous_secret.as_ref().is_some_and(|(_, until)| gone.contains(until));
+    let same = |now: &Client| now.disabled_at.is_none() && now.secret == client.secret;
+    !older_is_gone && apps.get(&client.id).is_some_and(|now| same(now))
 }

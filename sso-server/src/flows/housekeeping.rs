@@ -89,12 +89,13 @@ pub async fn tidy(app: &App) -> Stored<()> {
 /// Notes that a session is in use, at most once a minute, beside the request and not before its
 /// answer.
 pub fn note_sign_of_life(app: &Arc<App>, session: &LiveSession) {
+    // Before the claim: what is claimed is written, or this minute's sign would be lost.
+    let Ok(permit) = app.touches.clone().try_acquire_owned() else { return };
     let now = app.clock.now();
     let limits = app.config.session_limits();
     if !session.claim_touch(now, &limits) {
         return;
     }
-    let Ok(permit) = app.touches.clone().try_acquire_owned() else { return };
     let (app, id, kept, expires_at) =
         (app.clone(), session.id.clone(), session.kept, session.expires_at);
     tokio::spawn(async move {

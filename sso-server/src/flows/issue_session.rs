@@ -24,9 +24,11 @@ use crate::{
 #[derive(Debug)]
 pub struct Authenticated {
     pub(super) user: UserId,
+    /// When the password that was compared had been set.
+    pub(super) password_set_at: Millis,
     /// Factors (RFC 8176).
     pub(super) amr: &'static [&'static str],
-    /// The counted attempt that this log-in is, at the account or the known device; `None` when it
+    /// The counted attempt that this login is, at the account or the known device; `None` when it
     /// was settled before …
     pub(super) attempt: Option<Attempt>,
     /// … and at the network, unless the device is known.
@@ -67,7 +69,10 @@ pub enum IssueSessionError {
     /// The account is disabled, or gone.
     #[error("the account is disabled")]
     Disabled,
-    /// Others' attempts have blocked the account since this log-in began.
+    /// The password was changed since it was compared.
+    #[error("the password was changed")]
+    PasswordChanged,
+    /// Others' attempts have blocked the account since this login began.
     #[error("the account is blocked for a while")]
     Blocked,
     /// The person has as many sessions as are allowed, and a newcomer is refused.
@@ -81,6 +86,13 @@ pub enum IssueSessionError {
     Store(#[from] StoreError),
 }
 
+impl IssueSessionError {
+    /// Whether another try may succeed: PostgreSQL chose this transaction as a deadlock's victim.
+    pub(super) fn is_victim(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_retryable())
+    }
+}
+
 /// Issues a session, or gives the one that this browser has a new cookie if it is the same person.
 /// The old cookie is void with the commit (SECURITY-CASES S-05, L-16). Another person's session in
 /// this browser ends: nothing of it is left for the newcomer (S-12).
@@ -91,8 +103,11 @@ pub async fn issue_session(
     origin: &Origin,
     now: Millis,
 ) -> Result<IssuedSession, IssueSessionError> {
-    if !users::note_login(tx, &who.user, now).await? {
-        return Err(IssueSessionError::Disabled);
+    let password_set_at =
+        users::note_login(tx, &who.user, now).await?.ok_or(IssueSessionError::Disabled)?;
+    // Whoever changed it has ended the sessions there were; this one would have been missed.
+    if password_set_at != who.password_set_at {
+        return Err(IssueSessionError::PasswordChanged);
     }
     if let Some(attempt) = &who.attempt
         && !throttles::settle(tx, attempt, who.network.as_ref(), now).await?
@@ -125,7 +140,7 @@ pub async fn issue_session(
     if let Some(strangers) = origin.current.as_ref().filter(|current| current.user != who.user) {
         let why = Ending {
             address: Some(&origin.address),
-            ..Ending::by(Cause::User, "another log-in in this browser")
+            ..Ending::by(Cause::User, "another login in this browser")
         };
         let target = Target::Sessions(vec![strangers.id.clone()]);
         end_session::end(app, tx, &target, why, now).await?;
@@ -149,7 +164,7 @@ pub async fn issue_session(
 }
 
 /// Keeps the person within `session.max_…`. `note_login` holds the person's row, so that of many
-/// log-ins at once each counts those before it.
+/// logins at once each counts those before it.
 async fn make_room(
     app: &App,
     tx: &mut Tx,
@@ -182,7 +197,7 @@ async fn make_room(
     let why = Ending {
         address: Some(&origin.address),
         replaced_by: Some(&replacement),
-        ..Ending::by(Cause::Kicked, "a newer log-in")
+        ..Ending::by(Cause::Kicked, "a newer login")
     };
     end_session::end(app, tx, &Target::Sessions(ends), why, now).await?;
     Ok(())

@@ -22,7 +22,7 @@ pub struct Demand<'a> {
     pub challenge: Option<&'a str>,
     /// Whether the person must be asked.
     pub prompt: Prompt,
-    /// How long ago the log-in may lie, in seconds.
+    /// How long ago the login may lie, in seconds.
     pub max_age: Option<i64>,
 }
 
@@ -30,7 +30,7 @@ pub struct Demand<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum IssueTicketError {
     /// The person has to log in, or to log in again.
-    #[error("log-in required")]
+    #[error("login required")]
     LoginRequired,
     /// The app is shut off.
     #[error("the app is disabled")]
@@ -41,7 +41,7 @@ pub enum IssueTicketError {
 }
 
 /// Issues a ticket: session and user were alive a moment ago ([`LiveSession`]), its time is not up,
-/// the app is enabled, the log-in is as fresh as the app wants it. All of it but the freshness is
+/// the app is enabled, the login is as fresh as the app wants it. All of it but the freshness is
 /// checked again, under lock, at redemption.
 pub fn issue_ticket(
     app: &App,

@@ -11,6 +11,7 @@ use tokio::{
 use super::{
     choose_session::{self, Choice},
     issue_session::{Authenticated, IssueSessionError, IssuedSession, Origin, issue_session},
+    past_deadlocks,
 };
 use crate::{
     app::App,
@@ -31,8 +32,7 @@ use crate::{
     },
 };
 
-/// What somebody sent with the form.
-#[derive(Debug)]
+/// What somebody sent with the form. It holds a password and is not printed.
 pub struct Login<'a> {
     /// The name field.
     pub name: &'a str,
@@ -82,44 +82,74 @@ pub enum LoginError {
     Store(#[from] StoreError),
 }
 
-/// Most log-ins of one account that are under way at a time on this node. Fewer than the free
-/// attempts of an account: several devices that log in at once do not block each other.
-const LANE_WIDTH: usize = 4;
-const LANES: usize = 256;
+/// Most logins that are under way at a time on this node for the accounts that share a slot. One
+/// fewer than the attempts that an account has free by default, so that several devices that log in
+/// at once do not block each other.
+const AT_ONCE: usize = 4;
+const SLOTS: usize = 256;
 
-/// Log-ins under way, by account. A fixed number of lanes, so a flood of names costs no memory.
+/// Logins under way, by account. A fixed number of slots, so a flood of names costs no memory.
 #[derive(Debug)]
-pub struct Lanes(Vec<Semaphore>);
+pub struct LoginSlots(Vec<Semaphore>);
 
-impl Default for Lanes {
+impl Default for LoginSlots {
     fn default() -> Self {
-        Self((0..LANES).map(|_| Semaphore::new(LANE_WIDTH)).collect())
+        Self((0..SLOTS).map(|_| Semaphore::new(AT_ONCE)).collect())
     }
 }
 
-impl Lanes {
+impl LoginSlots {
     async fn enter(&self, counter: &str, app: &App) -> Result<SemaphorePermit<'_>, Busy> {
         let sum = counter
             .bytes()
             .fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-        let lane = self.0.get(sum % LANES).ok_or(Busy)?;
+        let slot = self.0.get(sum % SLOTS).ok_or(Busy)?;
         let wait = app.config.password.wait.duration();
-        timeout(wait, lane.acquire()).await.map_err(|_| Busy)?.map_err(|_| Busy)
+        timeout(wait, slot.acquire()).await.map_err(|_| Busy)?.map_err(|_| Busy)
     }
 }
 
 /// Logs somebody in.
 pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError> {
+    let proven = prove(app, &login).await?;
+    match past_deadlocks(IssueSessionError::is_victim, || issue(app, &login, &proven)).await {
+        Ok(Issued::Session(session)) => {
+            let now = app.clock.now();
+            let user = &proven.who.user;
+            let device_cookie = device_cookie(app, user, proven.device.clone(), now);
+            Ok(LoggedIn { session, device_cookie })
+        }
+        Ok(Issued::TooManySessions) => Err(LoginError::TooManySessions),
+        Ok(Issued::Choice(choice)) => Err(LoginError::Choose(choice)),
+        Err(error) => turned_away(app, &login, &proven, error).await,
+    }
+}
+
+/// Somebody who knows the password of an account. While it is held, others who say that they are
+/// the same person wait for their turn.
+pub(super) struct Proven<'a> {
+    /// Who.
+    pub(super) who: Authenticated,
+    account: Credentials,
+    /// The device, if it is known.
+    pub(super) device: Option<String>,
+    /// The stored hash and one of today's parameters, if the stored one is outdated.
+    newer_hash: Option<(String, String)>,
+    _slot: SemaphorePermit<'a>,
+}
+
+/// Counts the attempt and compares the password; everything that lets somebody in by a password
+/// comes through here.
+pub(super) async fn prove<'a>(app: &'a App, login: &Login<'_>) -> Result<Proven<'a>, LoginError> {
     let password = Password::typed(login.password)?;
-    let typed = login.name.get(..LoginName::MAX).unwrap_or(login.name);
-    let name = LoginName::parse(if login.name.len() > LoginName::MAX { "" } else { typed });
+    let name = LoginName::parse(if login.name.len() > LoginName::MAX { "" } else { login.name });
     let account = users::credentials(&mut *app.db.read().await?, &name).await?;
     let device =
         account.as_ref().and_then(|account| known_device(app, &account.user, login.device_cookie));
     let counter = counter(account.as_ref(), &name, device.as_deref());
 
-    let _lane = app.lanes.enter(&counter, app).await?;
-    let attempts = count(app, &login, &counter, device.is_some()).await?;
+    let slot = app.login_slots.enter(&counter, app).await?;
+    let attempts = count(app, login, &counter, device.is_some()).await?;
 
     let enabled = account.as_ref().is_some_and(|account| account.disabled_at.is_none());
     let stored = account.as_ref().and_then(|account| account.password_hash.as_deref());
@@ -133,62 +163,82 @@ pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError>
     };
     let (Some(account), Some(attempt)) = (&account, attempts.account.clone()) else {
         let why = if attempts.account.is_none() { "blocked" } else { "unknown" };
-        return refuse(app, &login, account.as_ref(), why).await;
+        return refuse(app, login, account.as_ref(), why).await;
     };
     if !verdict.matches {
         let why = if stored.is_none() { "no_password" } else { "wrong_password" };
-        return refuse(app, &login, Some(account), why).await;
+        return refuse(app, login, Some(account), why).await;
     }
     if !enabled {
-        return refuse(app, &login, Some(account), "disabled").await;
+        return refuse(app, login, Some(account), "disabled").await;
     }
     let newer_hash = match stored.filter(|_| verdict.outdated) {
-        Some(old) => app.passwords.hash(password).await.ok().map(|new| (old, new)),
+        Some(old) => app.passwords.hash(password).await.ok().map(|new| (old.to_owned(), new)),
         None => None,
     };
-
-    let now = app.clock.now();
-    let network = attempts.network;
     let who = Authenticated {
         user: account.user.clone(),
+        password_set_at: account.password_set_at,
         amr: &["pwd"],
         attempt: Some(attempt),
-        network,
+        network: attempts.network,
     };
+    Ok(Proven { who, account: account.clone(), device, newer_hash, _slot: slot })
+}
+
+/// What comes of a right password.
+enum Issued {
+    Session(IssuedSession),
+    TooManySessions,
+    Choice(Choice),
+}
+
+async fn issue(
+    app: &App,
+    login: &Login<'_>,
+    proven: &Proven<'_>,
+) -> Result<Issued, IssueSessionError> {
+    let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    let session = match issue_session(app, &mut tx, &who, &login.origin, now).await {
-        Ok(session) => session,
-        // The password was right: the attempt is settled, though no session was issued.
+    // Where there are too many sessions already, the attempt is settled all the same: the password
+    // was right.
+    let issued = match issue_session(app, &mut tx, &proven.who, &login.origin, now).await {
+        Ok(session) => Issued::Session(session),
         Err(IssueSessionError::TooManySessions) => {
-            let entry = refusal(app, &login, Some(account), "too_many_sessions");
+            let entry = refusal(app, login, Some(&proven.account), "too_many_sessions");
             audit::append(&mut tx, &[entry], &app.random).await?;
-            tx.commit().await?;
-            return Err(LoginError::TooManySessions);
+            Issued::TooManySessions
         }
         Err(IssueSessionError::ChooseWhichEnds) => {
             let keep = login.origin.keep;
-            let choice = choose_session::offer(app, &mut tx, &who.user, keep, now).await?;
-            tx.commit().await?;
-            return Err(LoginError::Choose(choice));
+            Issued::Choice(choose_session::offer(app, &mut tx, &proven.who, keep, now).await?)
         }
-        Err(error) => {
-            drop(tx);
-            let why = match error {
-                IssueSessionError::Disabled => "disabled",
-                IssueSessionError::Blocked => "blocked",
-                IssueSessionError::TooManySessions | IssueSessionError::ChooseWhichEnds => {
-                    "too_many_sessions"
-                }
-                IssueSessionError::Store(error) => return Err(error.into()),
-            };
-            return refuse(app, &login, Some(account), why).await;
-        }
+        Err(error) => return Err(error),
     };
-    if let Some((old, new)) = &newer_hash {
-        users::upgrade_hash(&mut tx, &account.user, old, new).await?;
+    if let Some((old, new)) = &proven.newer_hash {
+        users::upgrade_hash(&mut tx, &proven.who.user, old, new).await?;
     }
     tx.commit().await?;
-    Ok(LoggedIn { session, device_cookie: device_cookie(app, &account.user, device, now) })
+    Ok(issued)
+}
+
+/// Between proof and session something happened to the account.
+pub(super) async fn turned_away<T>(
+    app: &App,
+    login: &Login<'_>,
+    proven: &Proven<'_>,
+    error: IssueSessionError,
+) -> Result<T, LoginError> {
+    let why = match error {
+        IssueSessionError::Disabled => "disabled",
+        IssueSessionError::PasswordChanged => "wrong_password",
+        IssueSessionError::Blocked => "blocked",
+        IssueSessionError::TooManySessions | IssueSessionError::ChooseWhichEnds => {
+            "too_many_sessions"
+        }
+        IssueSessionError::Store(error) => return Err(error.into()),
+    };
+    refuse(app, login, Some(&proven.account), why).await
 }
 
 /// Under which key attempts are counted. A known device has a counter of its own: strangers who
@@ -203,8 +253,8 @@ fn counter(account: Option<&Credentials>, name: &LoginName, device: Option<&str>
 
 /// The device named by a cookie, if the cookie is ours and was made for this account.
 fn known_device(app: &App, user: &UserId, cookie: Option<&str>) -> Option<String> {
-    let (device, stamp) = cookie?.split_once('.')?;
-    let ours = app.secrets.is_stamp(stamp, "device", &[user.as_str(), device]);
+    let (device, mac) = cookie?.split_once('.')?;
+    let ours = app.secrets.verify_mac(mac, "device", &[user.as_str(), device]);
     ours.then(|| device.to_owned())
 }
 
@@ -215,11 +265,11 @@ pub(super) fn device_cookie(
     now: Millis,
 ) -> String {
     let device = known.unwrap_or_else(|| fresh_text(now, &app.random));
-    let stamp = app.secrets.stamp("device", &[user.as_str(), &device]);
-    format!("{device}.{stamp}")
+    let mac = app.secrets.mac("device", &[user.as_str(), &device]);
+    format!("{device}.{mac}")
 }
 
-/// The counted attempts of one log-in.
+/// The counted attempts of one login.
 struct Attempts {
     /// `None` when the account is blocked.
     account: Option<Attempt>,
@@ -259,10 +309,9 @@ async fn count(
 
 /// The attempts were not made after all.
 async fn give_back(app: &App, attempts: &Attempts) -> Result<(), StoreError> {
-    let now = app.clock.now();
     let mut tx = app.db.write().await?;
     for attempt in [&attempts.network, &attempts.account].into_iter().flatten() {
-        throttles::give_back(&mut tx, attempt, now).await?;
+        throttles::give_back(&mut tx, attempt).await?;
     }
     tx.commit().await
 }

@@ -19,6 +19,29 @@ pub mod log_out_many;
 pub mod one_time_link;
 pub mod prove_logout;
 pub mod redeem_ticket;
+pub mod refused_tickets;
 pub mod replace_master_key;
 pub mod signing_keys;
 pub mod users;
+
+/// Most tries of a transaction that PostgreSQL picks as the victim of a deadlock.
+const TRIES: usize = 4;
+
+/// Tries again after a deadlock. The first redemption of a person at an app locks the session before
+/// the person; whoever disables or deletes a person, or changes their password, locks the person
+/// first, so that no login slips in beside. Either may be the one that PostgreSQL sends back.
+async fn past_deadlocks<T, E, F: Future<Output = Result<T, E>>>(
+    is_victim: impl Fn(&E) -> bool,
+    act: impl Fn() -> F,
+) -> Result<T, E> {
+    let mut tries = 1;
+    loop {
+        match act().await {
+            Err(error) if tries < TRIES && is_victim(&error) => {
+                tracing::warn!("a transaction was chosen as the victim of a deadlock; once more");
+                tries += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+}

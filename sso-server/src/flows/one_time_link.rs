@@ -2,7 +2,10 @@
 
 use client_sdk::wire::Cause;
 
-use super::end_session::{Ending, end_all_of_user_in};
+use super::{
+    end_session::{Ending, end_all_of_user_in},
+    past_deadlocks,
+};
 use crate::{
     app::App,
     domain::{
@@ -48,15 +51,10 @@ pub async fn first_admin(app: &App) -> Stored<Option<String>> {
 pub async fn choose_password(app: &App, tx: &mut Tx, user: &UserId, now: Millis) -> Stored<String> {
     let token = Token::fresh(&app.random);
     let purpose = Purpose::ChoosePassword;
-    void(tx, user, now).await?;
+    one_time_links::void_of_user(tx, user, now).await?;
     let expires_at = now + CHOOSE_PASSWORD_WITHIN;
     one_time_links::insert(tx, &token.digest(), purpose, Some(user), now, expires_at).await?;
     Ok(url(app, &token))
-}
-
-/// Voids the links by which a person could choose their password.
-pub async fn void(tx: &mut Tx, user: &UserId, now: Millis) -> Stored<()> {
-    one_time_links::void(tx, Purpose::ChoosePassword, Some(user), now).await
 }
 
 fn url(app: &App, token: &Token) -> String {
@@ -75,7 +73,7 @@ pub enum Task {
     },
 }
 
-/// Looks at a link without using it up.
+/// Looks at a link without using it up. Those of a disabled account lead nowhere while it is so.
 pub async fn look(app: &App, token: &Token) -> Stored<Option<Task>> {
     let now = app.clock.now();
     let mut connection = app.db.read().await?;
@@ -83,7 +81,8 @@ pub async fn look(app: &App, token: &Token) -> Stored<Option<Task>> {
         Some(OneTimeLink { purpose: Purpose::FirstAdmin, .. }) => Ok(Some(Task::FirstAdmin)),
         Some(OneTimeLink { purpose: Purpose::ChoosePassword, user: Some(user) }) => {
             let found = users::find(&mut connection, &user).await?;
-            Ok(found.map(|user| Task::ChoosePassword { username: user.username }))
+            let enabled = found.filter(|user| user.disabled_at.is_none());
+            Ok(enabled.map(|user| Task::ChoosePassword { username: user.username }))
         }
         _ => Ok(None),
     }
@@ -92,7 +91,7 @@ pub async fn look(app: &App, token: &Token) -> Stored<Option<Task>> {
 /// Why a link was not used.
 #[derive(Debug, thiserror::Error)]
 pub enum UseError {
-    /// It was used, is too old, or never was.
+    /// It was used, is too old, or never was; or its account is disabled or gone.
     #[error("the link is used up or too old")]
     Void,
     /// The name cannot be.
@@ -110,6 +109,15 @@ pub enum UseError {
     /// The database is out of reach.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl UseError {
+    fn is_victim(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_retryable(),
+            _ => false,
+        }
+    }
 }
 
 /// Uses a link up: makes the first admin, or sets the password. Nobody is logged in by it; the next
@@ -132,10 +140,20 @@ pub async fn use_link(
     };
     let password = Password::chosen(password, app.config.password.min_length, &[own_name])?;
     let hash = app.passwords.hash(password).await?;
+    past_deadlocks(UseError::is_victim, || write(app, token, new_name.as_ref(), &hash)).await
+}
 
+async fn write(
+    app: &App,
+    token: &Token,
+    new_name: Option<&Username>,
+    hash: &str,
+) -> Result<(), UseError> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    if task == Task::FirstAdmin {
+    if new_name.is_some() {
+        // One after the other, also with links of several starts: each use voids the others, and at
+        // the same time they would wait for each other, or each find no admin yet.
         users::lock_admins(&mut tx).await?;
     }
     let link =
@@ -143,16 +161,16 @@ pub async fn use_link(
     match (link.purpose, link.user, new_name) {
         (Purpose::FirstAdmin, _, Some(username)) => {
             // Whatever other links of this kind are about: there is an admin now.
-            one_time_links::void(&mut tx, Purpose::FirstAdmin, None, now).await?;
+            one_time_links::void(&mut tx, Purpose::FirstAdmin, now).await?;
             if users::count_admins(&mut tx).await? > 0 {
                 return Err(UseError::Void);
             }
             let id = UserId::fresh(now, &app.random);
             let new = NewUser {
                 id: &id,
-                username: &username,
+                username,
                 email: None,
-                password_hash: Some(&hash),
+                password_hash: Some(hash),
                 admin: true,
                 now,
             };
@@ -167,7 +185,10 @@ pub async fn use_link(
             audit::append(&mut tx, &entries, &app.random).await?;
         }
         (Purpose::ChoosePassword, Some(user), _) => {
-            users::set_password(&mut tx, &user, &hash, now).await?;
+            // The account may have been disabled or deleted since the link was looked at.
+            if !users::set_password(&mut tx, &user, hash, now).await? {
+                return Err(UseError::Void);
+            }
             let why = Ending::by(Cause::PasswordChanged, "user");
             end_all_of_user_in(app, &mut tx, &user, None, why, now).await?;
             let entry = Entry::new(now, Act::PasswordSet).user(&user);

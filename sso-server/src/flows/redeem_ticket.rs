@@ -6,7 +6,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use client_sdk::wire::{
@@ -21,7 +21,7 @@ use crate::{
     app::App,
     config::OnReuse,
     domain::{
-        MINUTE, Millis,
+        Millis,
         app::{App as Client, AppId},
         audit::{Act, Entry},
         id::{AppSessionId, SessionId, UserId},
@@ -74,15 +74,12 @@ pub enum RedeemError {
     Store(#[from] StoreError),
 }
 
-/// Redemptions on their way into one transaction, and how many of each app were refused this minute.
-pub struct Redemptions {
-    batches: Batches<Item, Outcome>,
-    refused: Mutex<HashMap<AppId, (Millis, u32)>>,
-}
+/// Redemptions on their way into one transaction.
+pub struct Redemptions(Batches<Item, Outcome>);
 
 impl Default for Redemptions {
     fn default() -> Self {
-        Self { batches: Batches::new(MOST), refused: Mutex::default() }
+        Self(Batches::new(MOST))
     }
 }
 
@@ -123,11 +120,12 @@ pub async fn redeem_ticket(
 ) -> Result<Redeemed, RedeemError> {
     let now = app.clock.now();
     let client = &redemption.client;
-    if let Some(retry_after) = too_many(app, &client.id, now) {
+    let limit = app.config.throttle.refused_tickets_per_minute;
+    if let Some(retry_after) = app.refused_tickets.too_many(&client.id, limit, now) {
         return Err(RedeemError::TooMany { retry_after });
     }
     let Some(claims) = genuine(app, &redemption.request.ticket, now).await? else {
-        count_refusal(app, &client.id, now);
+        app.refused_tickets.count(&client.id, now);
         let entry = refusal_entry(now, client, &redemption.address, Refusal::NotGenuine);
         let mut tx = app.db.write().await?;
         audit::append(&mut tx, &[entry], &app.random).await?;
@@ -151,7 +149,7 @@ pub async fn redeem_ticket(
     let shared = app.clone();
     let outcome = app
         .redemptions
-        .batches
+        .0
         .submit(item, move |items| redeem_together(shared.clone(), items))
         .await
         .unwrap_or(Err(Denied::Failed));
@@ -160,7 +158,7 @@ pub async fn redeem_ticket(
         Err(Denied::Refused(Refusal::AlreadyUsed)) => repeat_or_refuse(app, &again, now).await,
         Err(denied) => {
             if denied != Denied::Failed {
-                count_refusal(app, &client.id, now);
+                app.refused_tickets.count(&client.id, now);
             }
             // Disabling an account has ended the session before: say which of the two it was.
             if denied == Denied::Refused(Refusal::SessionOver)
@@ -256,7 +254,8 @@ async fn try_together(app: &App, items: &[Item]) -> Stored<Vec<Outcome>> {
         .filter(|(_, standing)| standing.is_ok())
         .map(|(item, _)| item.claims.sid.as_str().into())
         .collect();
-    let entrants = redemptions::lock_entrants(&mut tx, &sessions, now).await?;
+    let limits = app.config.session_limits();
+    let entrants = redemptions::lock_entrants(&mut tx, &sessions, &limits, now).await?;
 
     let mut outcomes = Vec::with_capacity(items.len());
     let mut admissions = Vec::new();
@@ -353,7 +352,8 @@ fn standing_at(entrant: &Entrant, client: &Client, now: Millis) -> (ActivationSt
     entrant.activations.get(client.id.as_str()).copied().unwrap_or((ActivationState::New, now))
 }
 
-/// What the app is told: only what is meant for it, whatever it asked (SECURITY-CASES T-24).
+/// What the app is told, whatever it asked (SECURITY-CASES T-24). Every registered app is granted all
+/// of these fields.
 fn answer(
     app: &App,
     entrant: &Entrant,
@@ -409,10 +409,11 @@ async fn repeat_or_refuse(app: &App, item: &Item, now: Millis) -> Result<Redeeme
         drop(tx);
         return refuse_reuse(app, item, (!repeat).then_some(&opened), now).await;
     };
-    let entrants = redemptions::lock_entrants(&mut tx, &[row.session], now).await?;
+    let limits = app.config.session_limits();
+    let entrants = redemptions::lock_entrants(&mut tx, &[row.session], &limits, now).await?;
     let entrant = may_enter(item, entrants.get(&item.claims.sid), now);
     if let Err(denied) = entrant {
-        count_refusal(app, &item.client.id, now);
+        app.refused_tickets.count(&item.client.id, now);
         audit::append(&mut tx, &[refusal_of(item, denied.refusal(), now)], &app.random).await?;
     }
     tx.commit().await?;
@@ -427,7 +428,7 @@ async fn refuse_reuse(
     opened: Option<&AppSessionId>,
     now: Millis,
 ) -> Result<Redeemed, RedeemError> {
-    count_refusal(app, &item.client.id, now);
+    app.refused_tickets.count(&item.client.id, now);
     let entry = refusal_of(item, Refusal::AlreadyUsed, now).fact("possible_theft", true);
     let mut tx = app.db.write().await?;
     audit::append(&mut tx, &[entry], &app.random).await?;
@@ -454,23 +455,6 @@ fn refusal_of(item: &Item, refusal: Refusal, now: Millis) -> Entry {
     refusal_entry(now, &item.client, &item.address, refusal)
         .user(&item.claims.sub.as_str().into())
         .session(&item.claims.sid.as_str().into())
-}
-
-fn too_many(app: &App, client: &AppId, now: Millis) -> Option<i64> {
-    let limit = app.config.throttle.refused_tickets_per_minute;
-    let refused = app.redemptions.refused.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let (minute, count) = refused.get(client).copied().unwrap_or_default();
-    let wait = (minute + MINUTE - now) / 1_000 + 1;
-    (minute == now - now.rem_euclid(MINUTE) && count >= limit).then_some(wait)
-}
-
-/// Registered apps only, so the map stays as small as the registry.
-fn count_refusal(app: &App, client: &AppId, now: Millis) {
-    let this_minute = now - now.rem_euclid(MINUTE);
-    let mut refused =
-        app.redemptions.refused.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let entry = refused.entry(client.clone()).or_default();
-    *entry = if entry.0 == this_minute { (this_minute, entry.1 + 1) } else { (this_minute, 1) };
 }
 
 async fn is_disabled(app: &App, user: &UserId) -> Stored<bool> {

@@ -4,7 +4,7 @@ use client_sdk::wire::Cause;
 
 use super::{
     end_session::{Ended, Ending, end_all_of_user, end_all_of_user_in},
-    one_time_link,
+    one_time_link, past_deadlocks,
 };
 use crate::{
     app::App,
@@ -16,13 +16,13 @@ use crate::{
     },
     hashing::Busy,
     store::{
-        StoreError, audit,
+        StoreError, Tx, audit, one_time_links,
         users::{self, NewUser, UserRow},
     },
 };
 
-/// An account to be made.
-#[derive(Clone, Copy, Debug)]
+/// An account to be made. It holds a password and is not printed.
+#[derive(Clone, Copy)]
 pub struct AddUser<'a> {
     /// The name to sign in with.
     pub username: &'a str,
@@ -66,6 +66,9 @@ pub enum UsersError {
     /// It is so already.
     #[error("{0} is already {1}")]
     Already(String, &'static str),
+    /// Nothing can be done for it as long as it is so.
+    #[error("{0} is disabled: enable it first")]
+    Disabled(String),
     /// Nobody could administer Passport any more.
     #[error("{0} is the last admin: add another one first, or say --force")]
     LastAdmin(String),
@@ -75,6 +78,15 @@ pub enum UsersError {
     /// The database is out of reach.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl UsersError {
+    fn is_victim(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_retryable(),
+            _ => false,
+        }
+    }
 }
 
 /// Makes an account.
@@ -122,14 +134,60 @@ pub async fn named(app: &App, name: &str) -> Result<UserRow, UsersError> {
     users::find_by_name(&mut *app.db.read().await?, &username).await?.ok_or_else(unknown)
 }
 
-/// Disables an account and ends its sessions: nobody gets in by it, and every app hears.
-pub async fn disable(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
+/// The same in a transaction beside which nobody makes or unmakes an administrator.
+async fn named_beside_admins(tx: &mut Tx, name: &str) -> Result<UserRow, UsersError> {
+    let unknown = || UsersError::Unknown(name.to_owned());
+    let username = Username::parse(name).map_err(|_| unknown())?;
+    users::lock_admins(tx).await?;
+    users::find_by_name(tx, &username).await?.ok_or_else(unknown)
+}
+
+/// Makes a new link to choose a password; the person's earlier ones are void. The password that they
+/// have holds until the link is used.
+pub async fn link(app: &App, name: &str) -> Result<String, UsersError> {
     let user = named(app, name).await?;
+    if user.disabled_at.is_some() {
+        return Err(UsersError::Disabled(user.username));
+    }
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    if user.admin_since.is_some() {
-        users::lock_admins(&mut tx).await?;
+    let url = one_time_link::choose_password(app, &mut tx, &user.id, now).await?;
+    let entry = Entry::new(now, Act::LinkMade).user(&user.id).fact("by", "operator");
+    audit::append(&mut tx, &[entry], &app.random).await?;
+    tx.commit().await?;
+    Ok(url)
+}
+
+/// Makes an account an administrator, or takes that back; the last one keeps it unless forced.
+pub async fn set_admin(app: &App, name: &str, admin: bool, force: bool) -> Result<(), UsersError> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let user = named_beside_admins(&mut tx, name).await?;
+    if admin && user.disabled_at.is_some() {
+        return Err(UsersError::Disabled(user.username));
     }
+    if !users::set_admin(&mut tx, &user.id, admin.then_some(now)).await? {
+        let so = if admin { "an administrator" } else { "no administrator" };
+        return Err(UsersError::Already(user.username, so));
+    }
+    if !admin && !force && users::count_admins(&mut tx).await? == 0 {
+        return Err(UsersError::LastAdmin(user.username));
+    }
+    let entry = Entry::new(now, Act::UserAdmin).user(&user.id).fact("admin", admin);
+    audit::append(&mut tx, &[entry.fact("by", "operator")], &app.random).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Disables an account and ends its sessions: nobody gets in by it, and every app hears.
+pub async fn disable(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
+    past_deadlocks(UsersError::is_victim, || disable_once(app, name, force)).await
+}
+
+async fn disable_once(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let user = named_beside_admins(&mut tx, name).await?;
     if !users::set_disabled(&mut tx, &user.id, Some(now)).await? {
         return Err(UsersError::Already(user.username, "disabled"));
     }
@@ -164,19 +222,21 @@ pub async fn logout(app: &App, name: &str) -> Result<Ended, UsersError> {
     Ok(end_all_of_user(app, &user.id, None, Ending::by_operator(Cause::Admin)).await?)
 }
 
-/// Deletes an account: its sessions end, its data goes, its id is never used again.
+/// Deletes an account: its sessions end, its links are void, its data goes, its id is never used
+/// again.
 pub async fn delete(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
-    let user = named(app, name).await?;
+    past_deadlocks(UsersError::is_victim, || delete_once(app, name, force)).await
+}
+
+async fn delete_once(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    if user.admin_since.is_some() {
-        users::lock_admins(&mut tx).await?;
-    }
-    // First, so that its row is locked against log-ins.
+    let user = named_beside_admins(&mut tx, name).await?;
+    one_time_links::void_of_user(&mut tx, &user.id, now).await?;
+    // Before the sessions, so that its row is locked against logins.
     if !users::erase(&mut tx, &user.id, now).await? {
         return Err(UsersError::Unknown(user.username));
     }
-    one_time_link::void(&mut tx, &user.id, now).await?;
     if user.admin_since.is_some() && !force && users::count_admins(&mut tx).await? == 0 {
         return Err(UsersError::LastAdmin(user.username));
     }

@@ -150,7 +150,7 @@ impl Writer {
             if let Some(old) = self.connection.replace(fresh) {
                 let _ = old.close().await;
             }
-            for pragma in super::WRITER_PRAGMAS {
+            for pragma in super::sqlite::WRITER_PRAGMAS {
                 self.exec(pragma).await?;
             }
             tracing::warn!(%error, "the writer's connection was replaced");

@@ -5,7 +5,7 @@ use std::{fs::File, path::Path, sync::LazyLock};
 
 use rust_embed::RustEmbed;
 use sqlx::{
-    Executor, SqlSafeStr,
+    Connection, Executor, SqlSafeStr,
     migrate::{MigrateError as SqlxError, Migration, MigrationType, Migrator},
 };
 
@@ -91,25 +91,33 @@ pub async fn migrate(db: &Db, url: &str) -> Result<(), MigrateError> {
         connection.execute("PRAGMA query_only = ON").await.map_err(StoreError::from)?;
         applied?;
     } else {
-        MIGRATIONS.run(&db.readers).await?;
+        // A long step, and waiting for another node's, are no faults here, so the deadlines of
+        // requests do not count. The connection is not given back: sqlx's lock goes with it, which
+        // after a failure would stay.
+        let mut connection = db.read().await?.detach();
+        let patient = "SET statement_timeout = 0; SET lock_timeout = 0";
+        connection.execute(patient).await.map_err(StoreError::from)?;
+        let applied = MIGRATIONS.run(&mut connection).await;
+        let _ = connection.close().await;
+        applied?;
     }
-    db.after_migration().await?;
+    db.watch_commits().await?;
     Ok(())
 }
 
-/// Whether the tables are those of this program, and not of an earlier one.
+/// Whether the tables are exactly those of this program; an error when they are a later one's.
 pub async fn is_current(db: &Db) -> Result<bool, MigrateError> {
     let mut connection = db.read().await?;
     let applied: Result<Vec<(i64,)>, _> =
         sqlx::query_as("SELECT version FROM _sqlx_migrations ORDER BY version")
             .fetch_all(&mut *connection)
             .await;
-    // Before the first migration there is no such table.
-    let applied = applied.unwrap_or_default();
-    match applied.iter().find(|(version,)| !MIGRATIONS.version_exists(*version)) {
-        Some((version,)) => Err(MigrateError::Newer(*version)),
-        None => Ok(applied.len() == MIGRATIONS.iter().count()),
+    let Ok(applied) = applied else { return Ok(false) };
+    let known: Vec<i64> = MIGRATIONS.iter().map(|migration| migration.version).collect();
+    if let Some((version,)) = applied.iter().find(|(version,)| !known.contains(version)) {
+        return Err(MigrateError::Newer(*version));
     }
+    Ok(applied.into_iter().map(|(version,)| version).eq(known))
 }
 
 async fn lock_beside(database: &Path) -> Result<File, MigrateError> {
@@ -128,8 +136,9 @@ async fn lock_beside(database: &Path) -> Result<File, MigrateError> {
 }
 
 impl Db {
-    /// Now that the tables exist: see that the commit watch counts as expected.
-    async fn after_migration(&self) -> Result<(), StoreError> {
+    /// Now that the tables exist: see that the commit watch counts as expected. Until then nothing
+    /// is kept at hand.
+    pub async fn watch_commits(&self) -> Result<(), StoreError> {
         let Kind::Sqlite { watch, .. } = &self.kind else { return Ok(()) };
         watch.attach();
         watch.rely(true);

@@ -40,27 +40,23 @@ mod migrate;
 pub mod one_time_links;
 mod padded;
 pub mod pending_logins;
+mod postgres;
 pub mod redemptions;
 mod session_cache;
 pub mod sessions;
 pub mod signing_keys;
+mod sqlite;
 pub mod throttles;
 pub mod users;
 mod wakes;
 
 use std::{
     ops::{Deref, DerefMut},
-    path::PathBuf,
-    str::FromStr,
     sync::Arc,
     time::Duration,
 };
 
-use sqlx::{
-    Any, AnyConnection, AnyPool, ConnectOptions, Connection, Executor, Transaction,
-    any::{AnyConnectOptions, AnyPoolOptions},
-    pool::PoolConnection,
-};
+use sqlx::{Any, AnyConnection, AnyPool, Transaction, pool::PoolConnection};
 
 use self::{
     commits::CommitWatch, grouped::GroupedWriter, session_cache::SessionCache, wakes::Wakes,
@@ -69,6 +65,7 @@ pub use self::{
     migrate::{MigrateError, is_current, migrate},
     padded::MOST,
     sessions::Found,
+    sqlite::sqlite_path,
     wakes::{Topic, Waiter},
 };
 
@@ -77,8 +74,6 @@ pub type Conn = AnyConnection;
 
 /// How long anybody waits for a connection or for the writer's turn.
 const ACQUIRE_WITHIN: Duration = Duration::from_secs(3);
-/// A pooled connection that lay idle longer is asked whether it still lives.
-const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
 
 /// The database did not do what was asked. Whoever sees this knows nothing: the answer is 503.
 #[derive(Debug, thiserror::Error)]
@@ -117,12 +112,18 @@ impl StoreError {
 pub type Stored<T> = Result<T, StoreError>;
 
 /// Where the database is.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// `sqlite://file` or `postgres://…`.
     pub url: String,
     /// Most connections of the pool (PostgreSQL), readers (SQLite).
     pub max_connections: u32,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Options({})", without_password(&self.url))
+    }
 }
 
 /// Why the database cannot be opened.
@@ -174,105 +175,8 @@ impl Db {
         match options.url.split_once(':').map(|(scheme, _)| scheme) {
             Some("sqlite") => Self::open_sqlite(options).await,
             Some("postgres" | "postgresql") => Self::open_postgres(options).await,
-            _ => Err(OpenError::Scheme(options.url.clone())),
+            _ => Err(OpenError::Scheme(without_password(&options.url))),
         }
-    }
-
-    async fn open_sqlite(options: &Options) -> Result<Self, OpenError> {
-        let path = sqlite_path(&options.url).ok_or(OpenError::Scheme(options.url.clone()))?;
-        let unreachable =
-            |source: Box<dyn std::error::Error + Send + Sync>| OpenError::Unreachable {
-                url: options.url.clone(),
-                source,
-                help: "Check that the folder exists and that this user may write to it.",
-            };
-        create_private_file(&path).map_err(|error| unreachable(error.into()))?;
-        // One spelling for all, with only the options that we chose.
-        let url = format!("sqlite://{}?mode=rw", path.display());
-        let connect = AnyConnectOptions::from_str(&url)
-            .map_err(|error| unreachable(error.into()))?
-            .disable_statement_logging();
-
-        let mut writer = connect.connect().await.map_err(|error| unreachable(error.into()))?;
-        for pragma in WRITER_PRAGMAS {
-            writer.execute(*pragma).await.map_err(|error| unreachable(error.into()))?;
-        }
-        let (version,): (String,) = sqlx::query_as("SELECT sqlite_version()")
-            .fetch_one(&mut writer)
-            .await
-            .map_err(|error| unreachable(error.into()))?;
-        if version_triple(&version) < (3, 51, 3) {
-            return Err(OpenError::OldSqlite(version));
-        }
-
-        let readers = AnyPoolOptions::new()
-            .max_connections(options.max_connections)
-            .acquire_timeout(ACQUIRE_WITHIN)
-            .test_before_acquire(false)
-            .after_connect(|connection, _| {
-                Box::pin(async move {
-                    for pragma in READER_PRAGMAS {
-                        connection.execute(*pragma).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .connect_lazy_with(connect.clone());
-
-        let cache = Arc::new(SessionCache::default());
-        let watch = Arc::new(CommitWatch::new(&path));
-        let wakes = Arc::new(Wakes::default());
-        let writer = GroupedWriter::new(writer, connect, watch.clone(), cache.clone());
-        let kind = Kind::Sqlite { writer: Arc::new(writer), watch, cache };
-        Ok(Self { kind, readers, wakes, apps: apps::Registry::default() })
-    }
-
-    async fn open_postgres(options: &Options) -> Result<Self, OpenError> {
-        let shown = without_password(&options.url);
-        let unreachable = |source: sqlx::Error| OpenError::Unreachable {
-            url: shown.clone(),
-            source: source.into(),
-            help: "Check that PostgreSQL runs there, and that user, password and database exist.",
-        };
-        let connect = AnyConnectOptions::from_str(&options.url)
-            .map_err(unreachable)?
-            .disable_statement_logging();
-        let readers = AnyPoolOptions::new()
-            .max_connections(options.max_connections)
-            .acquire_timeout(ACQUIRE_WITHIN)
-            .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    if meta.idle_for > PING_AFTER_IDLE {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .after_connect(|connection, _| {
-                Box::pin(async move {
-                    for setting in POSTGRES_SETTINGS {
-                        connection.execute(*setting).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .connect_with(connect.clone())
-            .await;
-        let readers = match readers {
-            // The pool tries until its time is up and forgets what stood in the way.
-            Err(sqlx::Error::PoolTimedOut) => {
-                let why = tokio::time::timeout(ACQUIRE_WITHIN, connect.connect()).await;
-                return Err(unreachable(match why {
-                    Ok(Err(reason)) => reason,
-                    _ => sqlx::Error::PoolTimedOut,
-                }));
-            }
-            result => result.map_err(unreachable)?,
-        };
-        let wakes = Arc::new(Wakes::default());
-        let kind = Kind::Postgres { lookups: sessions::Lookups::default() };
-        Ok(Self { kind, readers, wakes, apps: apps::Registry::default() })
     }
 
     /// Whether this is the embedded database.
@@ -388,44 +292,6 @@ impl DerefMut for Tx {
     }
 }
 
-const WRITER_PRAGMAS: &[&str] = &[
-    "PRAGMA busy_timeout = 5000",
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -2000",
-];
-
-const READER_PRAGMAS: &[&str] =
-    &["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON", "PRAGMA cache_size = -500"];
-
-const POSTGRES_SETTINGS: &[&str] = &[
-    "SET synchronous_commit = on",
-    "SET statement_timeout = '5s'",
-    "SET lock_timeout = '4s'",
-    "SET idle_in_transaction_session_timeout = '10s'",
-];
-
-/// The file behind a `sqlite:` URL; `None` for databases in memory, which two connections cannot
-/// share.
-pub fn sqlite_path(url: &str) -> Option<PathBuf> {
-    let rest = url.strip_prefix("sqlite:")?;
-    let path = rest.strip_prefix("//").unwrap_or(rest);
-    let path = path.split_once('?').map_or(path, |(path, _)| path);
-    (!path.is_empty() && !path.contains(":memory:")).then(|| PathBuf::from(path))
-}
-
-fn create_private_file(path: &std::path::Path) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(|_| ())
-}
-
-fn version_triple(version: &str) -> (u32, u32, u32) {
-    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
-    let mut next = || parts.next().unwrap_or(0);
-    (next(), next(), next())
-}
-
 /// A database URL fit to be shown. By hand and not by a parser: what does not parse is shown in an
 /// error, too, and its password with it.
 pub fn without_password(url: &str) -> String {
@@ -453,14 +319,6 @@ pub fn without_password(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sqlite_urls() {
-        assert_eq!(sqlite_path("sqlite://passport.db"), Some("passport.db".into()));
-        assert_eq!(sqlite_path("sqlite:///var/lib/p.db?mode=rwc"), Some("/var/lib/p.db".into()));
-        assert_eq!(sqlite_path("sqlite::memory:"), None);
-        assert_eq!(version_triple("3.51.3"), (3, 51, 3));
-    }
 
     #[test]
     fn passwords_are_not_shown() {

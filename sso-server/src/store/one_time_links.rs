@@ -87,22 +87,24 @@ pub async fn consume(tx: &mut Tx, digest: &Digest, now: Millis) -> Stored<Option
     Ok(row.and_then(|(purpose, user)| read(&purpose, user)))
 }
 
-/// Voids all links of a purpose, or those of one account.
-pub async fn void(
-    conn: &mut Conn,
-    purpose: Purpose,
-    user: Option<&UserId>,
-    now: Millis,
-) -> Stored<()> {
-    sqlx::query(
-        "UPDATE one_time_links SET used_at = $1
-         WHERE purpose = $2 AND used_at IS NULL AND ($3 = '' OR user_id = $3)",
-    )
-    .bind(now)
-    .bind(purpose.as_str())
-    .bind(user.map_or("", UserId::as_str))
-    .execute(conn)
-    .await?;
+/// Voids all links of a purpose.
+pub async fn void(conn: &mut Conn, purpose: Purpose, now: Millis) -> Stored<()> {
+    sqlx::query("UPDATE one_time_links SET used_at = $1 WHERE purpose = $2 AND used_at IS NULL")
+        .bind(now)
+        .bind(purpose.as_str())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Voids all links of an account. Whoever changes the account too does this first, as using a link
+/// does: of two that meet, one waits, and neither waits for the other.
+pub async fn void_of_user(conn: &mut Conn, user: &UserId, now: Millis) -> Stored<()> {
+    sqlx::query("UPDATE one_time_links SET used_at = $1 WHERE user_id = $2 AND used_at IS NULL")
+        .bind(now)
+        .bind(user.as_str())
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

@@ -9,11 +9,13 @@ use crate::domain::{Millis, id::UserId, token::Digest};
 pub struct PendingLogin {
     /// Who.
     pub user: UserId,
+    /// When the password that was compared had been set.
+    pub password_set_at: Millis,
     /// "Keep me signed in".
     pub keep: bool,
 }
 
-/// Writes one down. The caller holds the person's row, so the password cannot change in between.
+/// Writes one down.
 pub async fn insert(
     tx: &mut Tx,
     digest: &Digest,
@@ -23,36 +25,37 @@ pub async fn insert(
 ) -> Stored<()> {
     sqlx::query(
         "INSERT INTO pending_logins (digest, user_id, kept_since, created_at, expires_at,
-             password_changed_at)
-         VALUES ($1, $2, $3, $4, $5, (SELECT password_changed_at FROM users WHERE id = $2))",
+             password_set_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(digest.as_str())
     .bind(pending.user.as_str())
     .bind(pending.keep.then_some(now))
     .bind(now)
     .bind(expires_at)
+    .bind(pending.password_set_at)
     .execute(&mut **tx)
     .await?;
     Ok(())
 }
 
-/// Takes one that is still good and holds its row; `None` when it is used, too old, or from before
-/// the account's present password. It is used up with the transaction that issues the session; if
+/// Takes one that is still good and holds its row; `None` when it is used or too old. It is used up with the transaction that issues the session; if
 /// that is dropped, it waits on.
 pub async fn take(tx: &mut Tx, digest: &Digest, now: Millis) -> Stored<Option<PendingLogin>> {
-    let row: Option<(String, Option<i64>)> = sqlx::query_as(
+    let row: Option<(String, i64, Option<i64>)> = sqlx::query_as(
         "UPDATE pending_logins SET used_at = $1
          WHERE digest = $2 AND used_at IS NULL AND expires_at > $1
-             AND COALESCE(password_changed_at, 0) = (
-                 SELECT COALESCE(u.password_changed_at, 0) FROM users u
-                 WHERE u.id = pending_logins.user_id)
-         RETURNING user_id, kept_since",
+         RETURNING user_id, password_set_at, kept_since",
     )
     .bind(now)
     .bind(digest.as_str())
     .fetch_optional(&mut **tx)
     .await?;
-    Ok(row.map(|(user, kept)| PendingLogin { user: user.into(), keep: kept.is_some() }))
+    Ok(row.map(|(user, password_set_at, kept)| PendingLogin {
+        user: user.into(),
+        password_set_at,
+        keep: kept.is_some(),
+    }))
 }
 
 /// Forgets those that have expired.

@@ -14,7 +14,7 @@ use crate::domain::{
     Millis,
     app::AppId,
     id::{AppSessionId, SessionId, UserId, earliest_text},
-    session::TOUCH_EVERY,
+    session::{Limits, TOUCH_EVERY},
     token::Digest,
 };
 
@@ -134,18 +134,24 @@ pub struct Profile {
 
 /// The live sessions among `sessions`, with their people. Updating their rows locks them until the
 /// transaction ends: whoever ends one of them meanwhile waits, and then sees the app session that
-/// is recorded here (SECURITY-CASES B-09).
+/// is recorded here (SECURITY-CASES B-09). It is a sign of life, too, and noted as `sessions::touch`
+/// notes one: both times or none, since the first says whether the second was moved.
 pub async fn lock_entrants(
     tx: &mut Tx,
     sessions: &[SessionId],
+    limits: &Limits,
     now: Millis,
 ) -> Stored<HashMap<String, Entrant>> {
     static LOCK: LazyLock<Padded> = LazyLock::new(|| {
         Padded::list(
             "UPDATE sessions
-             SET last_seen_at = CASE WHEN last_seen_at <= $1 THEN $2 ELSE last_seen_at END
+             SET last_seen_at = CASE WHEN last_seen_at <= $1 THEN $2 ELSE last_seen_at END,
+                 idle_until = CASE WHEN last_seen_at > $1 THEN idle_until
+                                   WHEN kept_since IS NULL AND $3 < expires_at THEN $3
+                                   WHEN kept_since IS NOT NULL AND $4 < expires_at THEN $4
+                                   ELSE expires_at END
              WHERE ended_at IS NULL AND expires_at > $2 AND idle_until > $2 AND id IN (",
-            2,
+            4,
             ") RETURNING id, user_id, auth_time, amr, expires_at, address",
         )
     });
@@ -157,7 +163,11 @@ pub async fn lock_entrants(
         return Ok(HashMap::new());
     }
     let (sql, ids) = LOCK.fit(&sorted);
-    let mut query = sqlx::query(sql).bind(now - TOUCH_EVERY).bind(now);
+    let mut query = sqlx::query(sql)
+        .bind(now - TOUCH_EVERY)
+        .bind(now)
+        .bind(now + limits.idle_limit(false))
+        .bind(now + limits.idle_limit(true));
     for id in ids {
         query = query.bind(id.as_str());
     }

@@ -132,7 +132,9 @@ pub async fn find_live(db: &Arc<Db>, digest: &Digest, now: Millis) -> Stored<Fou
     let session = match &db.kind {
         Kind::Sqlite { watch, cache, .. } => {
             let clean = watch.refresh(cache);
-            match cache.get(digest.as_str()).filter(|_| clean) {
+            // That its time is up is the row's to say: a redemption may have slid its idle limit.
+            let at_hand = cache.get(digest.as_str());
+            match at_hand.filter(|session| clean && session.over(now).is_none()) {
                 Some(session) => Some(session),
                 None => {
                     let moment = cache.moment();
@@ -424,10 +426,10 @@ pub struct ListedSession {
     pub apps: Vec<String>,
 }
 
-/// Live sessions, of one person or of all, latest first.
-pub async fn live(
+/// Live sessions of one person, latest first.
+pub async fn live_of_user(
     conn: &mut Conn,
-    user: Option<&UserId>,
+    user: &UserId,
     now: Millis,
     limit: i64,
 ) -> Stored<Vec<ListedSession>> {
@@ -435,15 +437,34 @@ pub async fn live(
         "SELECT s.id, s.user_id, u.username, s.device, s.device_class, s.address, s.created_at,
                 s.last_seen_at, s.expires_at
          FROM sessions s JOIN users u ON u.id = s.user_id
-         WHERE s.ended_at IS NULL AND s.expires_at > $1 AND s.idle_until > $1
-               AND ($2 = '' OR s.user_id = $2)
+         WHERE s.user_id = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.idle_until > $2
          ORDER BY s.last_seen_at DESC, s.id DESC LIMIT $3",
     )
+    .bind(user.as_str())
     .bind(now)
-    .bind(user.map_or("", UserId::as_str))
     .bind(limit)
     .fetch_all(&mut *conn)
     .await?;
+    with_apps(conn, &rows, now).await
+}
+
+/// Live sessions of everybody, latest first.
+pub async fn live(conn: &mut Conn, now: Millis, limit: i64) -> Stored<Vec<ListedSession>> {
+    let rows = sqlx::query(
+        "SELECT s.id, s.user_id, u.username, s.device, s.device_class, s.address, s.created_at,
+                s.last_seen_at, s.expires_at
+         FROM sessions s JOIN users u ON u.id = s.user_id
+         WHERE s.ended_at IS NULL AND s.expires_at > $1 AND s.idle_until > $1
+         ORDER BY s.last_seen_at DESC, s.id DESC LIMIT $2",
+    )
+    .bind(now)
+    .bind(limit)
+    .fetch_all(&mut *conn)
+    .await?;
+    with_apps(conn, &rows, now).await
+}
+
+async fn with_apps(conn: &mut Conn, rows: &[AnyRow], now: Millis) -> Stored<Vec<ListedSession>> {
     let mut sessions = rows.iter().map(listed).collect::<Result<Vec<_>, _>>()?;
     for chunk in sessions.chunks_mut(MOST) {
         let ids: Vec<SessionId> = chunk.iter().map(|session| session.id.clone()).collect();
@@ -469,6 +490,12 @@ fn listed(row: &AnyRow) -> Result<ListedSession, sqlx::Error> {
         expires_at: row.try_get(8)?,
         apps: Vec::new(),
     })
+}
+
+/// Names of the apps that one session is signed in at.
+pub async fn apps_of_one(conn: &mut Conn, id: &SessionId, now: Millis) -> Stored<Vec<String>> {
+    let apps = apps_of(conn, std::slice::from_ref(id), now).await?;
+    Ok(apps.into_iter().map(|(_, app)| app).collect())
 }
 
 async fn apps_of(

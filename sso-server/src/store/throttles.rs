@@ -20,7 +20,8 @@ pub enum Answer {
 
 /// Counts an attempt if the counter is not blocked: one statement, so that of parallel attempts
 /// exactly the allowed number is granted (SECURITY-CASES L-07). [`Policy::wait_after`] says in Rust
-/// what the `CASE` says here; a test compares them.
+/// what the `CASE` says here; a test compares them. Without a wait `blocked_until` is 0 and not the
+/// present: of two attempts at once, the one whose clock was read first may be counted last.
 pub async fn attempt(
     conn: &mut Conn,
     counter: &str,
@@ -34,7 +35,7 @@ pub async fn attempt(
              failures = CASE WHEN throttles.last_failure_at < $4 THEN 1
                              ELSE throttles.failures + 1 END,
              blocked_until = CASE WHEN throttles.last_failure_at < $4 THEN $2
-                                  WHEN throttles.failures + 1 < $5 THEN $3
+                                  WHEN throttles.failures + 1 < $5 THEN 0
                                   WHEN throttles.failures + 1 < $5 + 3 THEN $3 + $6
                                   WHEN throttles.failures + 1 < $5 + 6 THEN $3 + $7
                                   ELSE $3 + $8 END,
@@ -43,7 +44,10 @@ pub async fn attempt(
          RETURNING failures",
     )
     .bind(counter)
-    .bind(now + policy.wait_after(1))
+    .bind(match policy.wait_after(1) {
+        0 => 0,
+        wait => now + wait,
+    })
     .bind(now)
     .bind(now - FORGOTTEN_AFTER)
     .bind(policy.free)
@@ -72,9 +76,9 @@ pub async fn blocked_until(conn: &mut Conn, counter: &str) -> Stored<Option<Mill
 /// A success: wipes the account's (or device's) counter, and gives back the one attempt that the
 /// network spent on it, and no other: signing in to an own account does not buy guesses at others
 /// (SECURITY-CASES L-09). `false` when others' attempts have blocked the account since this one was
-/// counted: then this log-in comes too late (INV-03), and the caller drops the transaction.
+/// counted: then this login comes too late (INV-03), and the caller drops the transaction.
 ///
-/// The network first, as when attempts are counted: two log-ins of one person from one place would
+/// The network first, as when attempts are counted: two logins of one person from one place would
 /// otherwise each hold the row that the other one wants.
 pub async fn settle(
     conn: &mut Conn,
@@ -83,10 +87,10 @@ pub async fn settle(
     now: Millis,
 ) -> Stored<bool> {
     if let Some(network) = network {
-        give_back(conn, network, now).await?;
+        give_back(conn, network).await?;
     }
     let done = sqlx::query(
-        "UPDATE throttles SET failures = 0, blocked_until = $1
+        "UPDATE throttles SET failures = 0, blocked_until = 0
          WHERE id = $2 AND (failures <= $3 OR blocked_until <= $1)",
     )
     .bind(now)
@@ -98,13 +102,12 @@ pub async fn settle(
 }
 
 /// An attempt that was counted was not made after all.
-pub async fn give_back(conn: &mut Conn, attempt: &Attempt, now: Millis) -> Stored<()> {
+pub async fn give_back(conn: &mut Conn, attempt: &Attempt) -> Stored<()> {
     sqlx::query(
-        "UPDATE throttles SET failures = failures - 1, blocked_until = $2
+        "UPDATE throttles SET failures = failures - 1, blocked_until = 0
          WHERE id = $1 AND failures > 0",
     )
     .bind(&attempt.counter)
-    .bind(now)
     .execute(conn)
     .await?;
     Ok(())

@@ -9,8 +9,7 @@ use crate::domain::{
     user::{Email, LoginName, Username},
 };
 
-/// An account to be.
-#[derive(Debug)]
+/// An account to be. It holds a password's hash and is not printed.
 pub struct NewUser<'a> {
     /// Its id.
     pub id: &'a UserId,
@@ -50,13 +49,15 @@ pub async fn insert(tx: &mut Tx, new: NewUser<'_>) -> Stored<()> {
     Ok(())
 }
 
-/// What a password login needs to know.
-#[derive(Clone, Debug)]
+/// What a password login needs to know. It holds a password's hash and is not printed.
+#[derive(Clone)]
 pub struct Credentials {
     /// Whose.
     pub user: UserId,
     /// PHC string; none when the account has no password.
     pub password_hash: Option<String>,
+    /// When it was last set; 0 for never.
+    pub password_set_at: Millis,
     /// Set while the account is disabled.
     pub disabled_at: Option<Millis>,
 }
@@ -65,33 +66,39 @@ pub struct Credentials {
 pub async fn credentials(conn: &mut Conn, name: &LoginName) -> Stored<Option<Credentials>> {
     let sql = match name {
         LoginName::Username(_) => {
-            "SELECT id, password_hash, disabled_at FROM users WHERE username_key = $1"
+            "SELECT id, password_hash, COALESCE(password_changed_at, 0), disabled_at FROM users
+             WHERE username_key = $1"
         }
         LoginName::Email(_) => {
-            "SELECT id, password_hash, disabled_at FROM users WHERE email_key = $1"
+            "SELECT id, password_hash, COALESCE(password_changed_at, 0), disabled_at FROM users
+             WHERE email_key = $1"
         }
         LoginName::Nobody(_) => return Ok(None),
     };
-    let row: Option<(String, Option<String>, Option<i64>)> =
+    let row: Option<(String, Option<String>, i64, Option<i64>)> =
         sqlx::query_as(sql).bind(name.canonical()).fetch_optional(conn).await?;
-    Ok(row.map(|(user, password_hash, disabled_at)| Credentials {
+    Ok(row.map(|(user, password_hash, password_set_at, disabled_at)| Credentials {
         user: user.into(),
         password_hash,
+        password_set_at,
         disabled_at,
     }))
 }
 
-/// Notes a log-in of an enabled account and locks its row until the transaction ends: whoever
-/// disables the account waits, and then sees the session that is written here. `false` when the
-/// account is disabled or gone.
-pub async fn note_login(tx: &mut Tx, user: &UserId, now: Millis) -> Stored<bool> {
-    let done =
-        sqlx::query("UPDATE users SET last_login_at = $1 WHERE id = $2 AND disabled_at IS NULL")
-            .bind(now)
-            .bind(user.as_str())
-            .execute(&mut **tx)
-            .await?;
-    Ok(done.rows_affected() == 1)
+/// Notes a login of an enabled account and locks its row until the transaction ends: whoever
+/// disables the account or changes its password waits, and then sees the session that is written
+/// here. Answers when its password was last set, 0 for never; `None` when the account is disabled or
+/// gone.
+pub async fn note_login(tx: &mut Tx, user: &UserId, now: Millis) -> Stored<Option<Millis>> {
+    let row: Option<(i64,)> = sqlx::query_as(
+        "UPDATE users SET last_login_at = $1 WHERE id = $2 AND disabled_at IS NULL
+         RETURNING COALESCE(password_changed_at, 0)",
+    )
+    .bind(now)
+    .bind(user.as_str())
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(row.map(|(password_set_at,)| password_set_at))
 }
 
 /// Replaces a hash by one of newer parameters, unless the password was changed meanwhile
@@ -106,15 +113,17 @@ pub async fn upgrade_hash(conn: &mut Conn, user: &UserId, old: &str, new: &str) 
     Ok(())
 }
 
-/// Sets a password.
+/// Sets the password of an enabled account; `false` when it is disabled or gone.
 pub async fn set_password(conn: &mut Conn, user: &UserId, hash: &str, now: Millis) -> Stored<bool> {
-    let done =
-        sqlx::query("UPDATE users SET password_hash = $1, password_changed_at = $2 WHERE id = $3")
-            .bind(hash)
-            .bind(now)
-            .bind(user.as_str())
-            .execute(conn)
-            .await?;
+    let done = sqlx::query(
+        "UPDATE users SET password_hash = $1, password_changed_at = $2
+         WHERE id = $3 AND disabled_at IS NULL",
+    )
+    .bind(hash)
+    .bind(now)
+    .bind(user.as_str())
+    .execute(conn)
+    .await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -126,6 +135,19 @@ pub async fn set_disabled(tx: &mut Tx, user: &UserId, disabled_at: Option<Millis
     };
     let done = sqlx::query(sql).bind(disabled_at).bind(user.as_str()).execute(&mut **tx).await?;
     tx.changes(Change::Everything);
+    Ok(done.rows_affected() == 1)
+}
+
+/// Makes an account an administrator since then, or none; `false` when nothing changes.
+pub async fn set_admin(conn: &mut Conn, user: &UserId, since: Option<Millis>) -> Stored<bool> {
+    let sql = match since {
+        Some(_) => {
+            "UPDATE users SET admin_since = $1
+             WHERE id = $2 AND admin_since IS NULL AND disabled_at IS NULL"
+        }
+        None => "UPDATE users SET admin_since = $1 WHERE id = $2 AND admin_since IS NOT NULL",
+    };
+    let done = sqlx::query(sql).bind(since).bind(user.as_str()).execute(conn).await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -167,7 +189,7 @@ pub struct UserRow {
     pub disabled_at: Option<Millis>,
     /// Whether a password is set.
     pub has_password: bool,
-    /// Last log-in.
+    /// Last login.
     pub last_login_at: Option<Millis>,
     /// Made at.
     pub created_at: Millis,

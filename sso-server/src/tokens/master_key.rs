@@ -151,8 +151,10 @@ fn create(path: &Path, random: &Random) -> Result<(), MasterKeyError> {
     let bytes = Zeroizing::new(random.bytes::<32>());
     let text = Zeroizing::new(format!("{}\n", URL_SAFE_NO_PAD.encode(*bytes)));
     // Written whole under another name first: another process never reads half a key, and of two
-    // that start together the second finds the first one's.
-    let draft = path.with_extension(format!("draft-{}", std::process::id()));
+    // that start together the second finds the first one's. A name of its own each time: a process in
+    // a container has the same id after every crash, and would find its own draft in its way.
+    let name = URL_SAFE_NO_PAD.encode(random.bytes::<12>());
+    let draft = path.with_extension(format!("draft-{name}"));
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)

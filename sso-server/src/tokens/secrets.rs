@@ -55,23 +55,23 @@ impl Secrets {
     /// The bytes of the key that signs the session cookie.
     pub fn cookie_key(&self) -> Zeroizing<[u8; 64]> {
         let mut bytes = Zeroizing::new([0; 64]);
-        bytes[..32].copy_from_slice(&*self.mac("cookie|signing", &[]));
-        bytes[32..].copy_from_slice(&*self.mac("cookie|encryption", &[]));
+        bytes[..32].copy_from_slice(&*self.raw_mac("cookie|signing", &[]));
+        bytes[32..].copy_from_slice(&*self.raw_mac("cookie|encryption", &[]));
         bytes
     }
 
     /// A text that only we can make, for one purpose and some parts. The parts are written with
     /// their lengths, so that no two lists of parts make the same text.
-    pub fn stamp(&self, purpose: &str, parts: &[&str]) -> String {
-        URL_SAFE_NO_PAD.encode(*self.mac(purpose, parts))
+    pub fn mac(&self, purpose: &str, parts: &[&str]) -> String {
+        URL_SAFE_NO_PAD.encode(*self.raw_mac(purpose, parts))
     }
 
     /// Whether `text` is that text. Constant time.
-    pub fn is_stamp(&self, text: &str, purpose: &str, parts: &[&str]) -> bool {
-        self.stamp(purpose, parts).as_bytes().ct_eq(text.as_bytes()).into()
+    pub fn verify_mac(&self, text: &str, purpose: &str, parts: &[&str]) -> bool {
+        self.mac(purpose, parts).as_bytes().ct_eq(text.as_bytes()).into()
     }
 
-    fn mac(&self, purpose: &str, parts: &[&str]) -> Zeroizing<[u8; 32]> {
+    fn raw_mac(&self, purpose: &str, parts: &[&str]) -> Zeroizing<[u8; 32]> {
         #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104)")]
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&*self.installation).expect("a key of 32 bytes");

@@ -1,6 +1,6 @@
 //! Forms that only our own pages can send (SECURITY-CASES L-19, L-20).
 //!
-//! Each form carries a token that is bound to the browser: before log-in to a random cookie, after
+//! Each form carries a token that is bound to the browser: before login to a random cookie, after
 //! it to the session. So a token from before is void after, and another browser's is void here.
 //! Beside the token, `Origin` and `Sec-Fetch-Site` must not speak of another site.
 
@@ -38,7 +38,7 @@ impl Binding {
 
     /// The token for the form. `purpose` names the form, so that one's token is void in another.
     pub fn token(&self, web: &Web, purpose: &str) -> String {
-        web.app.secrets.stamp(self.kind, &[purpose, &self.value])
+        web.app.secrets.mac(self.kind, &[purpose, &self.value])
     }
 
     /// Sets the cookie on the answer that shows the form, if the browser needs one.
@@ -52,7 +52,7 @@ impl Binding {
     pub fn accepts(&self, request: &HttpRequest, web: &Web, purpose: &str, token: &str) -> bool {
         !self.new
             && same_origin(request, &web.app.config.server.public_url)
-            && web.app.secrets.is_stamp(token, self.kind, &[purpose, &self.value])
+            && web.app.secrets.verify_mac(token, self.kind, &[purpose, &self.value])
     }
 }
 

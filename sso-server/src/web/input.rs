@@ -8,7 +8,10 @@ use std::{future::Future, pin::Pin, time::Duration};
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
-    http::header::{CONTENT_ENCODING, CONTENT_TYPE},
+    http::{
+        StatusCode,
+        header::{CONTENT_ENCODING, CONTENT_TYPE},
+    },
     web::Bytes,
 };
 use futures_util::{StreamExt, future::Ready, future::ready};
@@ -41,12 +44,12 @@ pub enum BadInput {
 
 impl BadInput {
     /// The HTTP status.
-    pub const fn status(self) -> u16 {
+    pub const fn status(self) -> StatusCode {
         match self {
-            Self::Malformed => 400,
-            Self::ContentType => 415,
-            Self::TooLarge => 413,
-            Self::TooSlow => 408,
+            Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
         }
     }
 }

@@ -31,6 +31,10 @@ use ipnet::IpNet;
 use self::{login_state::LoginStore, view::View};
 use crate::app::App;
 
+/// When to come back after a 503, in seconds, where nobody can say better. What answers it mends
+/// itself in moments or needs a person; either way more haste would only be more load.
+const RETRY_AFTER_SECONDS: i64 = 2;
+
 /// What the routes share.
 pub struct Web {
     /// The program.
@@ -68,44 +72,44 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
     move |config| {
         config
             // Machines
-            .service(only("GET", resource("/healthz").route(get().to(api::health::alive))))
-            .service(only("GET", resource("/readyz").route(get().to(api::health::ready))))
-            .service(only("GET", resource("/metrics").route(get().to(api::health::metrics))))
+            .service(only(GET, resource("/healthz").route(get().to(api::health::alive))))
+            .service(only(GET, resource("/readyz").route(get().to(api::health::ready))))
+            .service(only(GET, resource("/metrics").route(get().to(api::health::metrics))))
             .service(only(
-                "GET",
+                GET,
                 resource("/.well-known/passport-configuration")
                     .route(get().to(api::well_known::configuration)),
             ))
             .service(only(
-                "GET",
+                GET,
                 resource("/.well-known/jwks.json").route(get().to(api::well_known::jwks)),
             ))
             .service(
                 scope("/api/v1")
                     .service(only(
-                        "POST",
+                        POST,
                         resource("/tickets/redeem").route(post().to(api::tickets::redeem)),
                     ))
                     .service(only(
-                        "GET",
+                        GET,
                         resource("/app-sessions/{id}").route(get().to(api::app_sessions::status)),
                     ))
                     .service(only(
-                        "POST",
+                        POST,
                         resource("/app-sessions/{id}/end").route(post().to(api::app_sessions::end)),
                     ))
-                    .service(only("GET", resource("/events").route(get().to(api::events::follow))))
+                    .service(only(GET, resource("/events").route(get().to(api::events::follow))))
                     .service(only(
-                        "POST",
+                        POST,
                         resource("/events/leave").route(post().to(api::events::leave)),
                     ))
                     .default_service(route().to(api::error::not_found)),
             )
-            .service(only("GET", resource("/sso.js").route(get().to(pages::assets::sso_js))))
+            .service(only(GET, resource("/sso.js").route(get().to(pages::assets::sso_js))))
             .service(
                 scope("/static")
                     .wrap(Compress::default())
-                    .service(resource("/{name}").route(get().to(pages::assets::file))),
+                    .service(only(GET, resource("/{name}").route(get().to(pages::assets::file)))),
             )
             // People
             .service(
@@ -113,37 +117,34 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                     .wrap(login_state::middleware(LoginStore::new(&web), &web.cookie_key))
                     .wrap(from_fn(login_state::keep_cookie))
                     .wrap(from_fn(pages::error::draw))
-                    .service(page("GET", resource("/").route(get().to(pages::home))))
+                    .service(page(GET, resource("/").route(get().to(pages::home))))
                     .service(page(
-                        "GET, POST",
+                        GET_POST,
                         resource("/login")
                             .route(get().to(pages::login::show))
                             .route(post().to(pages::login::submit)),
                     ))
                     .service(page(
-                        "POST",
+                        POST,
                         resource("/login/choose").route(post().to(pages::choose::submit)),
                     ))
                     .service(page(
-                        "GET, POST",
+                        GET_POST,
                         resource("/logout")
                             .route(get().to(pages::logout::show))
                             .route(post().to(pages::logout::submit)),
                     ))
+                    .service(page(GET, resource("/account").route(get().to(pages::account::show))))
                     .service(page(
-                        "GET",
+                        GET,
                         resource("/logout/progress").route(get().to(pages::progress::follow)),
                     ))
                     .service(page(
-                        "GET",
-                        resource("/account").route(get().to(pages::account::show)),
-                    ))
-                    .service(page(
-                        "POST",
+                        POST,
                         resource("/account/sessions/end").route(post().to(pages::account::end)),
                     ))
                     .service(page(
-                        "GET, POST",
+                        GET_POST,
                         resource("/setup")
                             .route(get().to(pages::setup::show))
                             .route(post().to(pages::setup::submit)),
@@ -153,13 +154,18 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
     }
 }
 
-/// A resource of the API: other methods than its own are told so (405, with those that it has in
-/// `Allow`), not that it is not there.
-fn only(allow: &'static str, resource: actix_web::Resource) -> actix_web::Resource {
+/// The methods of a resource, as its 405 says them (RFC 9110 section 15.5.6).
+type Allow = &'static str;
+const GET: Allow = "GET";
+const POST: Allow = "POST";
+const GET_POST: Allow = "GET, POST";
+
+/// A resource for programs: other methods than its own are told so (405), not that it is not there.
+fn only(allow: Allow, resource: actix_web::Resource) -> actix_web::Resource {
     resource.default_service(route().to(move || api::error::wrong_method(allow)))
 }
 
 /// The same for a page.
-fn page(allow: &'static str, resource: actix_web::Resource) -> actix_web::Resource {
+fn page(allow: Allow, resource: actix_web::Resource) -> actix_web::Resource {
     resource.default_service(route().to(move || pages::error::wrong_method(allow)))
 }

@@ -11,7 +11,7 @@ use super::{
     locale::{self, Locale},
     pages::assets,
 };
-use crate::domain::Millis;
+use crate::domain::{Millis, device::Words};
 
 static_loader! {
     static MESSAGES = {
@@ -40,6 +40,8 @@ pub struct LanguageLink {
 impl LanguageLink {
     /// For the page at `path` with `query`.
     pub fn all(path: &str, query: &str) -> Vec<Self> {
+        // A page at `//host` would lead to that host (SECURITY-CASES R-16).
+        let path = format!("/{}", path.trim_start_matches(['/', '\\']));
         let to = |one: Locale| {
             let kept = url::form_urlencoded::parse(query.as_bytes())
                 .filter(|(name, _)| name != "ui_locales");
@@ -88,6 +90,7 @@ impl View {
         tera.register_function("asset", |kwargs: Kwargs, _: &State| -> TeraResult<String> {
             Ok(assets::url(kwargs.must_get::<&str>("name")?))
         });
+        tera.register_filter("device", device);
         tera.register_filter("iso", |at: i64, _: Kwargs, _: &State| iso(at));
         tera.register_filter("moment", |at: i64, _: Kwargs, _: &State| moment(at));
         tera.add_raw_templates(templates).expect("templates parse");
@@ -117,9 +120,7 @@ impl View {
 /// exist is an error, so that no page shows a key.
 fn looked_up(kwargs: Kwargs, state: &State) -> TeraResult<String> {
     let key = kwargs.must_get::<&str>("key")?;
-    let lang = state.get::<String>("lang")?.unwrap_or_default();
-    let language = lang.parse().map_err(|_| tera::Error::message("not a language"))?;
-    let mut values: HashMap<Cow<'static, str>, FluentValue<'_>> = HashMap::new();
+    let mut values = Values::new();
     for (name, value) in kwargs.iter() {
         let Some(name) = name.as_str().filter(|name| *name != "key") else { continue };
         let value = match value.as_i64() {
@@ -128,8 +129,16 @@ fn looked_up(kwargs: Kwargs, state: &State) -> TeraResult<String> {
         };
         values.insert(Cow::Owned(name.to_owned()), value);
     }
+    look_up(state, key, &values)
+}
+
+type Values<'a> = HashMap<Cow<'static, str>, FluentValue<'a>>;
+
+fn look_up(state: &State, key: &str, values: &Values<'_>) -> TeraResult<String> {
+    let lang = state.get::<String>("lang")?.unwrap_or_default();
+    let language = lang.parse().map_err(|_| tera::Error::message("not a language"))?;
     MESSAGES
-        .try_lookup_with_args(&language, key, &values)
+        .try_lookup_with_args(&language, key, values)
         .ok_or_else(|| tera::Error::message(format!("no message {key} in {lang}")))
 }
 
@@ -147,6 +156,25 @@ pub fn message(
         .ok_or_else(|| missing("no such message"))
 }
 
+/// A device's label in the page's language.
+fn device(label: &str, _: Kwargs, state: &State) -> TeraResult<String> {
+    let Words::Known { browser, system } = Words::of(label) else {
+        return look_up(state, "device-unknown", &Values::new());
+    };
+    let browser = match browser {
+        Some(name) => name.to_owned(),
+        None => look_up(state, "device-browser", &Values::new())?,
+    };
+    match system {
+        None => Ok(browser),
+        Some(system) => {
+            let words = [("browser", browser.into()), ("system", system.into())];
+            let words = words.map(|(name, value)| (Cow::Borrowed(name), value));
+            look_up(state, "device-on", &Values::from(words))
+        }
+    }
+}
+
 fn timestamp(at: Millis) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }
@@ -159,4 +187,56 @@ pub fn iso(at: Millis) -> String {
 /// For people without script: the same in every language, and unmistakable.
 fn moment(at: Millis) -> String {
     timestamp(at).strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draw(locale: Locale, template: &str) -> String {
+        let mut view = View::new("en");
+        view.tera.add_raw_template("test", template).unwrap();
+        view.draw("test", locale, &[], &HashMap::<&str, &str>::new()).unwrap()
+    }
+
+    /// A message that one language lacks would come in English.
+    #[test]
+    fn every_language_has_every_message() {
+        let keys = |tag: &str| -> Vec<String> {
+            let file = format!("{}/locales/{tag}/passport.ftl", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(file).unwrap();
+            let key = |line: &str| Some(line.split_once(" =")?.0.to_owned());
+            text.lines().filter(|line| !line.starts_with(' ')).filter_map(key).collect()
+        };
+        for locale in locale::ALL {
+            assert_eq!(keys(locale.tag()), keys("en"), "{}", locale.tag());
+        }
+    }
+
+    #[test]
+    fn devices_in_the_pages_language() {
+        let template = r#"{{ "Firefox on Windows" | device }}, {{ "Browser on Linux" | device }}, {{ "Safari" | device }}, {{ "Unknown device" | device }}"#;
+        for (locale, expected) in [
+            (Locale::En, "Firefox on Windows, Browser on Linux, Safari, Unknown device"),
+            (Locale::Zh, "Windows 上的 Firefox, Linux 上的 浏览器, Safari, 未知设备"),
+            (Locale::Ru, "Firefox на Windows, Браузер на Linux, Safari, Неизвестное устройство"),
+        ] {
+            assert_eq!(draw(locale, template), expected);
+        }
+    }
+
+    #[test]
+    fn numbers_choose_the_form_of_the_word() {
+        let template = r#"{{ t(key="setup-password-short", min=1) }}|{{ t(key="setup-password-short", min=8) }}|{{ t(key="setup-password-short", min=21) }}"#;
+        for (locale, words) in [
+            (Locale::En, ["1 character.", "8 characters.", "21 characters."]),
+            (Locale::Zh, ["1 个字符。", "8 个字符。", "21 个字符。"]),
+            (Locale::Ru, ["1 символа.", "8 символов.", "21 символа."]),
+        ] {
+            let drawn = draw(locale, template);
+            for (sentence, words) in drawn.split('|').zip(words) {
+                assert!(sentence.ends_with(words), "{sentence}: {words}");
+            }
+        }
+    }
 }

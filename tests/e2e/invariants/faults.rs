@@ -73,7 +73,7 @@ impl Shaky {
     }
 }
 
-/// A page that does not know says so, and takes nothing from the browser. (A log-in that was done
+/// A page that does not know says so, and takes nothing from the browser. (A login that was done
 /// before the database went may have given it something.)
 fn assert_does_not_know(answer: &Answer, browser: &Browser, before: &Browser, case: &str) {
     assert_eq!(answer.status, 503, "{case}: {}", answer.body);
@@ -112,7 +112,7 @@ async fn a_way_in_that_loses_its_database_never_lets_in() {
                     assert!(cut, "{case}: 503 without a fault");
                     cuts += 1;
                     if walk.set_up_is_done() {
-                        // The log-in behind it failed; its own page is what was answered.
+                        // The login behind it failed; its own page is what was answered.
                         assert_eq!(answer.status, 503, "{case}");
                     } else if way.is_api() {
                         assert_eq!(answer.json()["code"], "unavailable", "{case}");

@@ -5,6 +5,14 @@
 //! - INV-06: apps ask for no group or scope yet.
 //! - INV-08: the password is the only factor yet.
 
+mod barriers;
+mod broken_tables;
 mod faults;
+mod ledger;
 mod matrix;
+mod nodes;
+mod processes;
+mod races;
 mod scene;
+mod shutdown;
+mod sources;

@@ -1,5 +1,5 @@
-//! Every way in, times everything that can happen to a person, an app or a key, before the first
-//! step and between the steps.
+//! Every way in, times everything that can happen to a person, an app or a key: before the first
+//! step, at the same node; between the steps, at another node, while this one has all at hand.
 
 use harness::{Answer, HOUR, PASSWORD, Passport, SECOND, on_both};
 use sso_server::{
@@ -42,7 +42,7 @@ impl Event {
             Self::UserDisabled => "disabled",
             Self::UserDeleted => "unknown",
             Self::AccountLocked => "blocked",
-            _ => panic!("{self:?} refuses no log-in"),
+            _ => panic!("{self:?} refuses no login"),
         }
     }
 
@@ -106,7 +106,10 @@ async fn holds_on_every_way(event: Event) {
                 walk.first_step().await;
             }
             if moment == Moment::BetweenTheSteps {
-                event.happen(&passport, &mut walks).await;
+                for walk in walks.iter_mut().filter(|walk| walk.has_session()) {
+                    assert!(walk.browser.is_signed_in().await, "the row is at hand");
+                }
+                event.happen(&passport.second_node().await, &mut walks).await;
             }
             for mut walk in walks {
                 let before = Stock::of(&passport).await;
@@ -198,6 +201,28 @@ async fn a_disabled_account_enters_by_no_way() {
 #[actix_web::test]
 async fn a_deleted_account_enters_by_no_way() {
     holds_on_every_way(Event::UserDeleted).await;
+}
+
+// SECURITY-CASES INV-01: nothing is written into the account of somebody who is gone.
+#[actix_web::test]
+async fn a_deleted_account_gets_no_password_by_its_link() {
+    on_both(async |database| {
+        let passport = Passport::on(database).await;
+        let app = passport.add_app("aw").await;
+        let mut walks = Vec::new();
+        for name in ["goes", "stays"] {
+            let mut walk = Walk::prepare(&passport, Way::SetUpLink, name, &app).await;
+            walk.first_step().await;
+            walks.push(walk);
+        }
+        users::delete(&passport.app, "goes", false).await.unwrap();
+        let with_password = "SELECT COUNT(*) FROM users WHERE password_hash IS NOT NULL";
+        assert_eq!(walks[0].last_step().await.status, 410, "the link is void");
+        assert_eq!(passport.count(with_password).await, 0);
+        assert_eq!(walks[1].last_step().await.status, 303);
+        assert_eq!(passport.count(with_password).await, 1);
+    })
+    .await;
 }
 
 // SECURITY-CASES INV-03

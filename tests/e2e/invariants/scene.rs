@@ -20,7 +20,7 @@ pub enum Way {
     Redemption,
     /// Under the same `Idempotency-Key`
     RepeatedRedemption,
-    /// A link to choose a password, and the first log-in with it
+    /// A link to choose a password, and the first login with it
     SetUpLink,
     AccountPage,
     EndOtherSessions,
@@ -84,7 +84,7 @@ impl Way {
             (Self::PasswordLogin | Self::SetUpLink, _) => &[Person, Proof],
             (Self::PasswordLoginIntoApp, _) => &[Person, Proof, App],
             (Self::SilentRedirect | Self::SilentCheck, _) => &[Person, Session, App],
-            // The form is bound to the session; without one at first, it is a plain log-in.
+            // The form is bound to the session; without one at first, it is a plain login.
             (Self::LoginAgain, Moment::BeforeTheFirstStep) => &[Person, Proof, App],
             (Self::LoginAgain, Moment::BetweenTheSteps) => &[Person, Proof, App, Session],
             (Self::Redemption, Moment::BeforeTheFirstStep) => &[Person, Session, App, Secret],
@@ -93,6 +93,11 @@ impl Way {
             (Self::AccountPage | Self::EndOtherSessions, _) => &[Person, Session],
             (Self::AppSessionStatus, _) => &[Person, Session, App, Secret],
         }
+    }
+
+    /// Whether it begins with a session from before.
+    fn has_session(self) -> bool {
+        !matches!(self, Self::PasswordLogin | Self::PasswordLoginIntoApp | Self::SetUpLink)
     }
 
     /// Whether the last step goes by the program interface, where no cookie is.
@@ -197,9 +202,7 @@ impl Walk {
         } else {
             passport.add_user(name).await;
         }
-        let has_session =
-            !matches!(way, Way::PasswordLogin | Way::PasswordLoginIntoApp | Way::SetUpLink);
-        if has_session {
+        if way.has_session() {
             browser.sign_in(name).await;
         }
         match way {
@@ -218,6 +221,11 @@ impl Walk {
         }
         let (name, app) = (name.to_owned(), app.clone());
         Self { way, name, app, browser, new_secret: None, hand }
+    }
+
+    /// Whether the browser is signed in from before.
+    pub fn has_session(&self) -> bool {
+        self.way.has_session()
     }
 
     /// Goes on at another node of the same Passport.
@@ -305,7 +313,7 @@ impl Walk {
         }
     }
 
-    /// Whether the link was used and only the log-in behind it was still to come.
+    /// Whether the link was used and only the login behind it was still to come.
     pub fn set_up_is_done(&self) -> bool {
         self.way == Way::SetUpLink && !self.browser.cookies.contains_key("__Host-passport-setup")
     }
@@ -358,7 +366,7 @@ pub async fn live_sessions_of(passport: &Passport, name: &str) -> usize {
     let user = users::named(&passport.app, name).await.unwrap().id;
     let mut connection = passport.app.db.read().await.unwrap();
     let now = passport.app.clock.now();
-    let live = sso_server::store::sessions::live(&mut connection, Some(&user), now, 100).await;
+    let live = sso_server::store::sessions::live_of_user(&mut connection, &user, now, 100).await;
     live.unwrap().len()
 }
 

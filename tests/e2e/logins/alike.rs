@@ -7,7 +7,7 @@ use sso_server::flows::users::{self, AddUser};
 
 use crate::scene::{attempt, live_sessions, refusals, rewrite_hash};
 
-/// Each kind of refused log-in: a name (all equally long), a password, the reason in the audit log.
+/// Each kind of refused login: a name (all equally long), a password, the reason in the audit log.
 const REFUSED: [(&str, &str, &str); 7] = [
     ("nobody", "wrong horse battery", "unknown"),
     ("member", "wrong horse battery", "wrong_password"),

@@ -1,11 +1,16 @@
-//! What several of these tests need: a log-in whose whole answer is looked at, and the counters.
+//! What several of these tests need: a login whose whole answer is looked at, and the counters.
 
 use std::collections::BTreeMap;
 
 use harness::{Answer, Browser, Form, Passport};
 use serde_json::Value;
 use sqlx::Row;
-use sso_server::store::audit::Line;
+use sso_server::{
+    domain::password::Password,
+    hashing::{Busy, Verdict},
+    store::audit::Line,
+};
+use tokio::task::JoinHandle;
 
 /// A form to sign in with, filled in.
 pub async fn filled_in(browser: &mut Browser, name: &str, password: &str) -> Form {
@@ -37,7 +42,7 @@ pub async fn counter(passport: &Passport, kind: &str) -> i64 {
     found[0]
 }
 
-/// Why log-ins were refused, and how often each.
+/// Why logins were refused, and how often each.
 pub async fn refusals(passport: &Passport) -> BTreeMap<String, usize> {
     let mut reasons = BTreeMap::new();
     for line in passport.audit().await.iter().filter(|line| line.kind == "login.refused") {
@@ -82,3 +87,18 @@ pub async fn eventually(so: impl AsyncFn() -> bool) {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
 }
+
+/// Keeps a hashing thread busy for a good while: an expensive hash of former days is compared. It is
+/// in the pool when this returns, or finished because the pool was full.
+pub async fn hold_the_pool(passport: &Passport) -> JoinHandle<Result<Verdict, Busy>> {
+    let app = passport.app.clone();
+    let held = tokio::spawn(async move {
+        app.passwords.verify(Password::typed("x").unwrap(), Some(EXPENSIVE)).await
+    });
+    // The test's own thread runs it as far as the pool.
+    tokio::task::yield_now().await;
+    held
+}
+
+/// A hash that takes a good part of a second of a core.
+const EXPENSIVE: &str = "$argon2id$v=19$m=32768,t=16,p=1$c29tZXNhbHRzb21lc2FsdA$iWh06vD8Fy27wf9npn6FXWiCX4K6pW6Ue1Bnzz07Z8A";

@@ -149,7 +149,7 @@ async fn nobodys_names_are_counted_by_their_canonical_form() {
     }
 }
 
-// SECURITY-CASES L-09: log-ins to an own account buy no guesses at another.
+// SECURITY-CASES L-09: logins to an own account buy no guesses at another.
 #[actix_web::test]
 async fn an_own_success_resets_nothing_of_others() {
     on_both(async |database| {
@@ -329,7 +329,7 @@ async fn the_same_person_many_times_at_once() {
     .await;
 }
 
-// What the double click once found: a log-in that ends and one that begins, of one person from one
+// What the double click once found: a login that ends and one that begins, of one person from one
 // place, each held the counter that the other wanted, until PostgreSQL failed one of them.
 #[actix_web::test]
 async fn counters_are_always_locked_in_one_order() {

@@ -148,7 +148,7 @@ async fn a_chunked_body_is_cut_off_at_the_limit() {
     let head = |path: &str, kind: &str| {
         format!(
             "POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {}\r\nContent-Type: {kind}\r\n\
-             Transfer-Encoding: chunked\r\n\r\n",
+             Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n",
             aw.authorization()
         )
     };

@@ -18,11 +18,16 @@ impl Forge {
     /// but the one that a test changes, so the refusal shows that this one respect counts.
     pub async fn insider(passport: &Passport) -> Self {
         let kid = passport.app.keyring.signing(passport.clock.now()).unwrap().kid.clone();
+        Self::named(passport, &kid).await
+    }
+
+    /// Another of Passport's keys.
+    pub async fn named(passport: &Passport, kid: &str) -> Self {
         let rows = signing_keys::list(&passport.app).await.unwrap();
         let row = rows.into_iter().find(|row| row.kid == kid).unwrap();
         let place = format!("signing_keys|{kid}");
         let opened = passport.app.master.open(&row.sealed_private_key, &place).unwrap();
-        Self { kid, pair: Ed25519KeyPair::from_pkcs8(&opened).unwrap() }
+        Self { kid: kid.to_owned(), pair: Ed25519KeyPair::from_pkcs8(&opened).unwrap() }
     }
 
     /// A key of somebody else's, under the name of the true one.

@@ -74,6 +74,18 @@ impl Scene {
     }
 }
 
+/// Asks again while the answer is "not known", as apps do. For tests in which so much happens at
+/// once that a busy machine cannot do it in time.
+pub async fn insist(ask: impl AsyncFn() -> Answer) -> Answer {
+    for _ in 0..40 {
+        let answer = ask().await;
+        if answer.status != 503 {
+            return answer;
+        }
+    }
+    ask().await
+}
+
 /// A fact of an audit line.
 pub fn fact(line: &Line, name: &str) -> Value {
     serde_json::from_str::<Value>(&line.detail).unwrap()[name].clone()

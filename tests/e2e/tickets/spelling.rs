@@ -2,7 +2,7 @@
 //! it comes back.
 
 use harness::raw;
-use proptest::{prelude::*, sample::Index};
+use proptest::prelude::*;
 use reqwest::Method;
 use serde_json::json;
 use sso_server::{
@@ -10,7 +10,10 @@ use sso_server::{
     tokens::ticket::{Read, read},
 };
 
-use crate::scene::{Scene, assert_problem};
+use crate::{
+    mutation::{Change, changed},
+    scene::{Scene, assert_problem},
+};
 
 fn is_genuine(app: &App, text: &str) -> bool {
     let found = read(&app.keyring, text, &app.config.server.public_url, app.clock.now());
@@ -71,45 +74,6 @@ async fn a_ticket_has_one_spelling() {
     assert_eq!(scene.aw.redeem(&ticket).await.status, 200);
 }
 
-/// A change of a text.
-#[derive(Clone, Debug)]
-enum Change {
-    Insert(Index, String),
-    Remove(Index, usize),
-    Replace(Index, u8),
-    Swap(Index, Index),
-}
-
-impl Change {
-    fn any() -> impl Strategy<Value = Self> {
-        prop_oneof![
-            (any::<Index>(), "[ -~]{1,3}").prop_map(|(at, text)| Self::Insert(at, text)),
-            (any::<Index>(), 1..200_usize).prop_map(|(at, many)| Self::Remove(at, many)),
-            (any::<Index>(), 32..127_u8).prop_map(|(at, to)| Self::Replace(at, to)),
-            (any::<Index>(), any::<Index>()).prop_map(|(one, other)| Self::Swap(one, other)),
-        ]
-    }
-
-    fn apply(&self, text: &mut Vec<u8>) {
-        if text.is_empty() {
-            return;
-        }
-        let length = text.len();
-        match self {
-            Self::Insert(at, new) => {
-                let at = at.index(length);
-                text.splice(at..at, new.bytes());
-            }
-            Self::Remove(at, many) => {
-                let at = at.index(length);
-                text.drain(at..(at + many).min(length));
-            }
-            Self::Replace(at, to) => text[at.index(length)] = *to,
-            Self::Swap(one, other) => text.swap(one.index(length), other.index(length)),
-        }
-    }
-}
-
 // SECURITY-CASES T-07
 #[actix_web::test]
 async fn whatever_is_changed_is_noticed() {
@@ -117,9 +81,7 @@ async fn whatever_is_changed_is_noticed() {
     let ticket = scene.ticket().await;
     let app = scene.passport.app.clone();
     proptest!(|(changes in prop::collection::vec(Change::any(), 1..4))| {
-        let mut other = ticket.clone().into_bytes();
-        changes.iter().for_each(|change| change.apply(&mut other));
-        let other = String::from_utf8(other).unwrap();
+        let other = changed(&ticket, &changes);
         prop_assert_eq!(is_genuine(&app, &other), other == ticket, "{}", other);
     });
 }

@@ -11,7 +11,8 @@ use actix_web::{
 };
 use client_sdk::wire::{ErrorCode, Problem};
 
-use crate::{store::StoreError, web::input::BadInput};
+use super::super::{RETRY_AFTER_SECONDS, input::BadInput};
+use crate::store::StoreError;
 
 /// A refused call: a code to decide by, a sentence that says what to do, and a cause for our log.
 #[derive(Debug)]
@@ -49,8 +50,8 @@ impl ApiError {
     }
 
     /// Come back later.
-    pub fn too_many(retry_after: i64) -> Self {
-        let error = Self::new(ErrorCode::TooManyRequests, "Wait as long as Retry-After says.");
+    pub fn too_many(retry_after: i64, detail: &'static str) -> Self {
+        let error = Self::new(ErrorCode::TooManyRequests, detail);
         Self { retry_after: Some(retry_after), ..error }
     }
 
@@ -60,7 +61,7 @@ impl ApiError {
             ErrorCode::Unavailable,
             "Passport cannot answer at the moment. Try again; take it for neither yes nor no.",
         );
-        Self { retry_after: Some(1), cause: Some(cause.to_string()), ..error }
+        Self { retry_after: Some(RETRY_AFTER_SECONDS), cause: Some(cause.to_string()), ..error }
     }
 }
 
@@ -128,8 +129,7 @@ impl From<BadInput> for ApiError {
             BadInput::TooLarge => "The body is too large.",
             BadInput::TooSlow => "The body came too slowly.",
         };
-        let status = StatusCode::from_u16(error.status()).ok();
-        Self { status, ..Self::invalid_request(detail) }
+        Self { status: Some(error.status()), ..Self::invalid_request(detail) }
     }
 }
 
@@ -140,7 +140,7 @@ pub async fn not_found() -> Result<HttpResponse, ApiError> {
 
 /// A route, but not by this method.
 pub async fn wrong_method(allow: &'static str) -> Result<HttpResponse, ApiError> {
-    let error = ApiError::invalid_request("This call goes by another method.");
+    let error = ApiError::invalid_request("This call goes by another method, see Allow.");
     let status = Some(StatusCode::METHOD_NOT_ALLOWED);
     Err(ApiError { status, allow: Some(allow), ..error })
 }

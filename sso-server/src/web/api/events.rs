@@ -8,7 +8,7 @@ use actix_web::{
     web::{Bytes, Data},
 };
 use client_sdk::wire::{EventPage, LeaveRequest, Left};
-use futures_util::stream;
+use futures_util::{StreamExt, future, stream};
 use serde::Deserialize;
 
 use super::{
@@ -29,6 +29,9 @@ use crate::{
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Longest promise, in seconds: a year.
 const STALENESS_MOST: u64 = 31_536_000;
+
+/// A name becomes free when it was not heard of for days: there is no hurry, in seconds.
+const INSTANCES_RETRY_AFTER: i64 = 60;
 
 /// What an app asks.
 #[derive(Debug, Deserialize)]
@@ -54,7 +57,8 @@ pub async fn follow(
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("text/event-stream"));
     let resumed = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
-    let after = match query.after.as_deref().or(resumed.filter(|_| streamed)) {
+    // A reader that comes back says with this header how far it got; the URL is still its first.
+    let after = match resumed.filter(|_| streamed).or(query.after.as_deref()) {
         None => None,
         Some(cursor) => Some(cursor.parse().ok().filter(|_| is_cursor(cursor)).ok_or(
             ApiError::invalid_request(
@@ -88,7 +92,11 @@ pub async fn follow(
     let wait = Duration::from_secs(query.wait.unwrap_or(0));
     let ask = Follow { after, instance, wait, version, max_staleness };
     if streamed {
-        return Ok(stream_events(web.app.clone(), client.0, ask));
+        // Looked up before the stream begins, so that a refusal is a refusal, and so that the
+        // reader hears at once.
+        let now = Follow { wait: Duration::ZERO, ..ask };
+        let first = page(&web.app, &client.0, &now).await?;
+        return Ok(stream_events(web.app.clone(), client.0, &first, now.after.is_none()));
     }
     Ok(HttpResponse::Ok().json(page(&web.app, &client.0, &ask).await?))
 }
@@ -110,7 +118,8 @@ async fn page(app: &App, client: &Client, ask: &Follow) -> Result<EventPage, Api
         FollowError::BeyondEnd => ApiError::invalid_request(
             "after: this cursor is beyond the end of the log; begin again without one.",
         ),
-        FollowError::TooManyInstances => ApiError::invalid_request(
+        FollowError::TooManyInstances => ApiError::too_many(
+            INSTANCES_RETRY_AFTER,
             "instance: too many different names; give each running copy one that it keeps.",
         ),
         FollowError::Store(error) => error.into(),
@@ -130,31 +139,36 @@ fn is_instance(text: &str) -> bool {
 
 /// Each entry is an SSE event with the cursor as its id. A reader acknowledges by asking again
 /// after a cursor; what it has read on an open stream alone counts as unconfirmed.
-fn stream_events(app: Arc<App>, client: Arc<Client>, ask: Follow) -> HttpResponse {
-    let states = stream::unfold(Some(ask), move |ask| {
+fn stream_events(
+    app: Arc<App>,
+    client: Arc<Client>,
+    first: &EventPage,
+    at_the_end: bool,
+) -> HttpResponse {
+    let (text, begun) = (sse(first, at_the_end), app.clock.now());
+    let states = stream::unfold(first.cursor.parse().ok(), move |after: Option<i64>| {
         let (app, client) = (app.clone(), client.clone());
         async move {
-            let ask = Follow { wait: HEARTBEAT, ..ask? };
-            let page = match follow_events::follow(&app, &client, &ask).await {
-                Ok(page) => page,
-                // The reader comes back and hears what is the matter.
-                Err(_) => return None,
-            };
-            let text = sse(&page, ask.after.is_none());
-            // Asking confirmed what came before; what is sent now is not confirmed by being sent.
-            let next = Follow { after: page.cursor.parse().ok(), instance: None, ..ask };
-            let goes_on = follow_events::goes_on(&app, &client);
-            Some((Ok::<_, actix_web::Error>(Bytes::from(text)), goes_on.then_some(next)))
+            // Nothing is confirmed here: asking confirmed what came before.
+            let ask = Follow { after: Some(after?), wait: HEARTBEAT, ..Follow::default() };
+            if !follow_events::goes_on(&app, &client, begun).await {
+                return None;
+            }
+            // The reader comes back and hears what is the matter.
+            let page = follow_events::follow(&app, &client, &ask).await.ok()?;
+            let text = sse(&page, false);
+            Some((text, page.cursor.parse().ok()))
         }
     });
+    let states = stream::once(future::ready(text)).chain(states);
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/event-stream"))
         .insert_header(("X-Accel-Buffering", "no"))
-        .streaming(Box::pin(states))
+        .streaming(Box::pin(states.map(|text| Ok::<_, actix_web::Error>(Bytes::from(text)))))
 }
 
-fn sse(page: &EventPage, first: bool) -> String {
-    if first {
+fn sse(page: &EventPage, at_the_end: bool) -> String {
+    if at_the_end {
         return format!(
             "event: ready\nid: {}\ndata: {{\"lease_seconds\":{}}}\n\n",
             page.cursor, page.lease_seconds

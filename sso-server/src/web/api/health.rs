@@ -1,10 +1,14 @@
 //! `/healthz` and `/readyz`, for whoever restarts and routes.
 
-use actix_web::{HttpRequest, HttpResponse, http::header::CONTENT_TYPE, web::Data};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{CONTENT_TYPE, RETRY_AFTER},
+    web::Data,
+};
 use serde_json::json;
 
 use super::{
-    super::{Web, address::Address},
+    super::{RETRY_AFTER_SECONDS, Web, address::Address},
     error::ApiError,
 };
 
@@ -15,14 +19,16 @@ pub async fn alive() -> HttpResponse {
 
 /// Whether to send people here: the database answers and a key signs.
 pub async fn ready(web: Data<Web>) -> HttpResponse {
-    let database = web.app.db.apps_fresh().await.is_ok();
+    let database = web.app.db.ping().await.is_ok();
     let keys = web.app.keyring.signing(web.app.clock.now()).is_ok();
     let word = |good| if good { "ok" } else { "failing" };
     let body = json!({ "status": word(database && keys), "database": word(database), "signing_keys": word(keys) });
     if database && keys {
         HttpResponse::Ok().json(body)
     } else {
-        HttpResponse::ServiceUnavailable().insert_header(("Retry-After", "2")).json(body)
+        HttpResponse::ServiceUnavailable()
+            .insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS))
+            .json(body)
     }
 }
 

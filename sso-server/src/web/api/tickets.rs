@@ -52,7 +52,9 @@ fn refused(error: RedeemError) -> ApiError {
         RedeemError::Suspended => {
             ApiError::new(ErrorCode::NotAllowed, "The person is suspended at this app.")
         }
-        RedeemError::TooMany { retry_after } => ApiError::too_many(retry_after),
+        RedeemError::TooMany { retry_after } => {
+            ApiError::too_many(retry_after, "Wait as long as Retry-After says.")
+        }
         RedeemError::Store(error) => error.into(),
     }
 }

@@ -107,7 +107,7 @@ pub async fn show(
     let mut connection = web.app.db.read().await?;
     let user = users::find(&mut connection, &session.user).await?;
     let user = user.ok_or_else(|| PageError::Unavailable("a session without its user".into()))?;
-    let live = sessions::live(&mut connection, Some(&session.user), now, SHOWN).await?;
+    let live = sessions::live_of_user(&mut connection, &session.user, now, SHOWN).await?;
     drop(connection);
     let mut shown: Vec<ShownSession> =
         live.into_iter().map(|one| ShownSession::of(one, Some(&session.id))).collect();

@@ -2,10 +2,12 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue},
+    http::header::{
+        CACHE_CONTROL, CONTENT_TYPE, ETag, EntityTag, Header, HeaderName, HeaderValue, IfNoneMatch,
+    },
     web::Path,
 };
-use rust_embed::RustEmbed;
+use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::error::PageError;
 
@@ -15,11 +17,12 @@ struct Files;
 
 /// The address of a file, which changes with its content.
 pub fn url(name: &str) -> String {
-    let version = Files::get(name).map_or_else(String::new, |file| {
-        let hash = file.metadata.sha256_hash();
-        hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
-    });
+    let version = Files::get(name).map_or_else(String::new, |file| version(&file));
     format!("/static/{name}?v={version}")
+}
+
+fn version(file: &EmbeddedFile) -> String {
+    file.metadata.sha256_hash().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// `GET /static/{name}`
@@ -34,10 +37,19 @@ pub async fn file(name: Path<String>, request: HttpRequest) -> Result<HttpRespon
     };
     let current = url(&name).ends_with(&format!("?{}", request.query_string()));
     let cache = if current { "public, max-age=31536000, immutable" } else { "no-cache" };
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, kind))
-        .insert_header((CACHE_CONTROL, cache))
-        .body(file.data.into_owned()))
+    // Weak, because the compressed file is meant as well.
+    let tag = EntityTag::new_weak(version(&file));
+    let known = match IfNoneMatch::parse(&request) {
+        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|one| one.weak_eq(&tag)),
+        Ok(IfNoneMatch::Any) => true,
+        Err(_) => false,
+    };
+    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header((CACHE_CONTROL, cache)).insert_header(ETag(tag));
+    if known {
+        return Ok(response.finish());
+    }
+    Ok(response.insert_header((CONTENT_TYPE, kind)).body(file.data.into_owned()))
 }
 
 /// `GET /sso.js`: the browser half of the SDK, for the pages of apps. Asked for again each time and

@@ -20,7 +20,10 @@ use actix_web::{
 };
 use serde::Serialize;
 
-use super::{super::Web, Page};
+use super::{
+    super::{RETRY_AFTER_SECONDS, Web},
+    Page,
+};
 use crate::{
     store::StoreError,
     web::{
@@ -35,7 +38,7 @@ use crate::{
 pub enum PageError {
     /// There is nothing here.
     NotFound,
-    /// Another method is meant: these.
+    /// Another method is meant: one of these.
     WrongMethod(&'static str),
     /// The address or form is malformed.
     BadInput(BadInput),
@@ -43,7 +46,7 @@ pub enum PageError {
     UnknownApp,
     /// The return URL is not registered for the app.
     UnknownReturnUrl,
-    /// A parameter of the log-in request is missing or makes no sense.
+    /// A parameter of the login request is missing or makes no sense.
     BadLoginRequest(&'static str),
     /// The form was not shown to this browser, or too long ago.
     StaleForm,
@@ -63,12 +66,7 @@ impl PageError {
         match self {
             Self::NotFound => ("not-found", StatusCode::NOT_FOUND),
             Self::WrongMethod(_) => ("wrong-method", StatusCode::METHOD_NOT_ALLOWED),
-            Self::BadInput(BadInput::TooLarge) => ("bad-input", StatusCode::PAYLOAD_TOO_LARGE),
-            Self::BadInput(BadInput::TooSlow) => ("bad-input", StatusCode::REQUEST_TIMEOUT),
-            Self::BadInput(BadInput::ContentType) => {
-                ("bad-input", StatusCode::UNSUPPORTED_MEDIA_TYPE)
-            }
-            Self::BadInput(BadInput::Malformed) => ("bad-input", StatusCode::BAD_REQUEST),
+            Self::BadInput(error) => ("bad-input", error.status()),
             Self::UnknownApp => ("unknown-app", StatusCode::BAD_REQUEST),
             Self::UnknownReturnUrl => ("unknown-return-url", StatusCode::BAD_REQUEST),
             Self::BadLoginRequest(_) => ("bad-login-request", StatusCode::BAD_REQUEST),
@@ -201,7 +199,7 @@ fn error_response(
         page.response().insert_header((ALLOW, *methods));
     }
     if status == StatusCode::SERVICE_UNAVAILABLE {
-        page.response().insert_header((RETRY_AFTER, "2"));
+        page.response().insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
     }
     page.finish()
 }

@@ -36,7 +36,7 @@ use crate::{
 
 /// Names the form in its token.
 const PURPOSE: &str = "login";
-/// A browser is known for a year after its last log-in.
+/// A browser is known for a year after its last login.
 const DEVICE_KEPT_SECONDS: i64 = 365 * 24 * 3600;
 
 /// What `login.html` shows.
@@ -52,7 +52,7 @@ pub struct LoginPage {
     pub username: String,
     /// "Keep me signed in".
     pub keep: bool,
-    /// Who is signed in and must prove it again.
+    /// Whether somebody is signed in here and must prove again who they are.
     pub again: bool,
     /// A message key: what went wrong.
     pub problem: Option<&'static str>,
@@ -61,7 +61,7 @@ pub struct LoginPage {
 }
 
 /// What comes with the form.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct LoginForm {
     csrf: Option<String>,
     username: String,

@@ -33,7 +33,7 @@ pub struct Parameters {
     pub challenge: Option<String>,
     /// `none` or `login`.
     pub prompt: Option<String>,
-    /// How long ago the log-in may lie, in seconds.
+    /// How long ago the login may lie, in seconds.
     pub max_age: Option<String>,
     /// Wanted languages.
     pub ui_locales: Option<String>,
@@ -54,7 +54,7 @@ pub struct LoginRequest {
 }
 
 impl LoginRequest {
-    /// Reads the parameters; `None` for a plain log-in without an app. The app and the URL come
+    /// Reads the parameters; `None` for a plain login without an app. The app and the URL come
     /// first: until they are proven, nothing is sent anywhere.
     pub fn read(parameters: &Parameters, apps: &Snapshot) -> Result<Option<Self>, PageError> {
         let Some(id) = &parameters.app else {
@@ -107,11 +107,15 @@ impl LoginRequest {
     /// have just now been asked, by this request.
     pub fn answer(&self, app: &App, session: Option<&LiveSession>, asked: bool) -> Answer {
         let Some(session) = session else { return self.without_ticket() };
+        // A proof of this request is as fresh as can be: `max_age=0` would never be met, since some
+        // time goes by between the proof and here.
+        let (prompt, max_age) =
+            if asked { (Prompt::WhenNeeded, None) } else { (self.prompt, self.max_age) };
         let demand = Demand {
             return_to: Some(&self.return_to),
             challenge: self.challenge.as_deref(),
-            prompt: if asked { Prompt::WhenNeeded } else { self.prompt },
-            max_age: self.max_age,
+            prompt,
+            max_age,
         };
         match issue_ticket(app, session, &self.client, demand) {
             Ok(ticket) => {

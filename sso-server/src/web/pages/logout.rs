@@ -95,13 +95,11 @@ pub async fn show(
     proven(&web, &back).await?;
     let mut connection = web.app.db.read().await?;
     let user = users::find(&mut connection, &session.user).await?;
-    let now = web.app.clock.now();
-    let live = sessions::live(&mut connection, Some(&session.user), now, 100).await?;
-    let apps = live.into_iter().find(|one| one.id == session.id).map(|one| one.apps);
+    let apps = sessions::apps_of_one(&mut connection, &session.id, web.app.clock.now()).await?;
     let page = LogoutPage {
         csrf: csrf::Binding::of(&request, Some(&session), &web).token(&web, PURPOSE),
         username: user.map(|user| user.username).unwrap_or_default(),
-        apps: apps.unwrap_or_default(),
+        apps,
         back,
     };
     Ok(Page::draw(&web, &request, "logout.html", &page)?.finish())

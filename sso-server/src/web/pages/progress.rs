@@ -100,12 +100,12 @@ fn settled(proof: &Proof) -> usize {
 /// A logout's name with our stamp under it: whoever holds it was there when it happened. It shows
 /// names of apps and nothing else.
 pub(super) fn reference(web: &Web, logout: &LogoutId) -> String {
-    format!("{logout}.{}", web.app.secrets.stamp(PURPOSE, &[logout.as_str()]))
+    format!("{logout}.{}", web.app.secrets.mac(PURPOSE, &[logout.as_str()]))
 }
 
 fn read_reference(web: &Web, text: &str) -> Option<LogoutId> {
     let (id, stamp) = text.split_once('.')?;
-    web.app.secrets.is_stamp(stamp, PURPOSE, &[id]).then(|| id.into())
+    web.app.secrets.verify_mac(stamp, PURPOSE, &[id]).then(|| id.into())
 }
 
 /// The list for a page that was told the name of a logout; `None` when it was not, or when no app

@@ -38,13 +38,13 @@ pub struct SetupPage {
 }
 
 /// The link.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct Link {
     token: Option<String>,
 }
 
 /// What comes with the form.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct SetupForm {
     csrf: Option<String>,
     username: Option<String>,

@@ -1,0 +1,113 @@
+//! Opening SQLite: one writer, many readers, durable.
+
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+};
+
+use sqlx::{
+    ConnectOptions, Executor,
+    any::{AnyConnectOptions, AnyPoolOptions},
+};
+
+use super::{
+    ACQUIRE_WITHIN, Db, Kind, OpenError, Options, apps, commits::CommitWatch,
+    grouped::GroupedWriter, session_cache::SessionCache, wakes::Wakes,
+};
+
+pub(super) const WRITER_PRAGMAS: &[&str] = &[
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -2000",
+];
+
+const READER_PRAGMAS: &[&str] =
+    &["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON", "PRAGMA cache_size = -500"];
+
+impl Db {
+    /// Opens the file, or makes it.
+    pub(super) async fn open_sqlite(options: &Options) -> Result<Self, OpenError> {
+        let path = sqlite_path(&options.url).ok_or(OpenError::Scheme(options.url.clone()))?;
+        let unreachable =
+            |source: Box<dyn std::error::Error + Send + Sync>| OpenError::Unreachable {
+                url: options.url.clone(),
+                source,
+                help: "Check that the folder exists and that this user may write to it.",
+            };
+        create_private_file(&path).map_err(|error| unreachable(error.into()))?;
+        // One spelling for all, with only the options that we chose.
+        let url = format!("sqlite://{}?mode=rw", path.display());
+        let connect = AnyConnectOptions::from_str(&url)
+            .map_err(|error| unreachable(error.into()))?
+            .disable_statement_logging();
+
+        let mut writer = connect.connect().await.map_err(|error| unreachable(error.into()))?;
+        for pragma in WRITER_PRAGMAS {
+            writer.execute(*pragma).await.map_err(|error| unreachable(error.into()))?;
+        }
+        let (version,): (String,) = sqlx::query_as("SELECT sqlite_version()")
+            .fetch_one(&mut writer)
+            .await
+            .map_err(|error| unreachable(error.into()))?;
+        if version_triple(&version) < (3, 51, 3) {
+            return Err(OpenError::OldSqlite(version));
+        }
+
+        let readers = AnyPoolOptions::new()
+            .max_connections(options.max_connections)
+            .acquire_timeout(ACQUIRE_WITHIN)
+            .test_before_acquire(false)
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    for pragma in READER_PRAGMAS {
+                        connection.execute(*pragma).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect_lazy_with(connect.clone());
+
+        let cache = Arc::new(SessionCache::default());
+        let watch = Arc::new(CommitWatch::new(&path));
+        let wakes = Arc::new(Wakes::default());
+        let writer = GroupedWriter::new(writer, connect, watch.clone(), cache.clone());
+        let kind = Kind::Sqlite { writer: Arc::new(writer), watch, cache };
+        Ok(Self { kind, readers, wakes, apps: apps::Registry::default() })
+    }
+}
+
+/// The file behind a `sqlite:` URL; `None` for databases in memory, which two connections cannot
+/// share.
+pub fn sqlite_path(url: &str) -> Option<PathBuf> {
+    let rest = url.strip_prefix("sqlite:")?;
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    (!path.is_empty() && !path.contains(":memory:")).then(|| PathBuf::from(path))
+}
+
+fn create_private_file(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(|_| ())
+}
+
+fn version_triple(version: &str) -> (u32, u32, u32) {
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    (next(), next(), next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlite_urls() {
+        assert_eq!(sqlite_path("sqlite://passport.db"), Some("passport.db".into()));
+        assert_eq!(sqlite_path("sqlite:///var/lib/p.db?mode=rwc"), Some("/var/lib/p.db".into()));
+        assert_eq!(sqlite_path("sqlite::memory:"), None);
+        assert_eq!(version_triple("3.51.3"), (3, 51, 3));
+    }
+}

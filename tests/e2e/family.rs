@@ -1,0 +1,54 @@
+//! The family of the demo in this process: Passport, aw and bw on free ports.
+
+use std::{net::TcpListener, sync::Arc};
+
+use actix_web::cookie::Key;
+use client_sdk::Settings;
+use demo_apps::{
+    run,
+    site::{AW, BW, Site},
+};
+use harness::{Database, Passport};
+use sso_server::clock::Clock;
+
+/// The family, with a person called `goal`.
+pub struct Family {
+    pub passport: Passport,
+    pub aw: String,
+    pub bw: String,
+}
+
+impl Family {
+    pub async fn start() -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let database = Database::Sqlite.create(folder.path()).await;
+        // The SDK knows no clock but the machine's.
+        let passport =
+            Passport::over(Database::Sqlite, &database, folder, Clock::System, |_| {}).await;
+        passport.add_user("goal").await;
+        let [at_aw, at_bw] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let url = |id, listener: &TcpListener| {
+            format!("http://{id}.localhost:{}", listener.local_addr().unwrap().port())
+        };
+        let (aw, bw) = (url("aw", &at_aw), url("bw", &at_bw));
+        open(&passport, AW, at_aw, &aw, &bw).await;
+        open(&passport, BW, at_bw, &bw, &aw).await;
+        Self { passport, aw, bw }
+    }
+}
+
+async fn open(passport: &Passport, site: Site, listener: TcpListener, url: &str, sibling: &str) {
+    let return_urls = [format!("{url}/sso/callback")];
+    let registered = passport
+        .add_app_with(site.id, |app| {
+            app.name = site.name;
+            app.return_urls = &return_urls;
+        })
+        .await;
+    let settings = Settings::new(&passport.url, site.id, &registered.secret, url).unwrap();
+    // A site's own words are constants; here it says where its sibling is this time.
+    let sibling: &'static str = sibling.to_owned().leak();
+    let site = Site { sibling: (site.sibling.0, sibling), ..site };
+    let server = run::serve(site, settings, listener, Key::generate()).unwrap();
+    actix_web::rt::spawn(server);
+}

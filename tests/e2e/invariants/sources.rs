@@ -1,0 +1,193 @@
+//! What no request can show: that there is one function for each thing that counts, and that this
+//! suite knows every route.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+/// The product's sources, as path below `sso-server/src` and text without its tests.
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sso-server/src");
+    let mut found = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let text = text.split("#[cfg(test)]").next().unwrap().to_owned();
+                let name = path.strip_prefix(&root).unwrap().display().to_string();
+                found.push((name, text));
+            }
+        }
+    }
+    assert!(found.len() > 50, "the sources are where they are looked for");
+    found
+}
+
+/// Files in which a text occurs as words of its own, whatever the blanks and the case.
+fn files_with(sources: &[(String, String)], text: &str) -> Vec<String> {
+    let plain = |text: &str| text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
+    let wanted = plain(text);
+    let begins_a_word = |source: &str, at: usize| {
+        !source[..at].ends_with(|before: char| before == '_' || before.is_alphanumeric())
+    };
+    let found = sources.iter().filter(|(_, source)| {
+        let source = plain(source);
+        source.match_indices(&wanted).any(|(at, _)| begins_a_word(&source, at))
+    });
+    let mut names: Vec<String> = found.map(|(name, _)| name.clone()).collect();
+    names.sort();
+    names
+}
+
+// SECURITY-CASES INV-10
+#[test]
+fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
+    let sources = sources();
+    let rows: [(&str, &[&str]); 19] = [
+        // A session begins or is renewed …
+        ("INSERT INTO sessions", &["store/sessions.rs"]),
+        ("sessions SET digest", &["store/sessions.rs"]),
+        ("sessions::insert(", &["flows/issue_session.rs"]),
+        ("sessions::renew(", &["flows/issue_session.rs"]),
+        // … for those who have proven who they are, and nobody else makes such a proof …
+        ("issue_session(app,", &["flows/log_in.rs"]),
+        ("Authenticated {", &["flows/issue_session.rs", "flows/log_in.rs"]),
+        // … and its end is written in one place.
+        ("UPDATE sessions SET ended_at", &["store/sessions.rs"]),
+        ("UPDATE app_sessions SET ended_at", &["store/app_sessions.rs"]),
+        ("sessions::end(", &["flows/end_session.rs"]),
+        ("app_sessions::end_of_session(", &["flows/end_session.rs"]),
+        ("app_sessions::end_one(", &["flows/end_session.rs"]),
+        ("app_sessions::end_of_app(", &["flows/end_session.rs"]),
+        ("events::append(", &["flows/end_session.rs"]),
+        // Tickets are signed …
+        ("tokens::ticket::sign(", &["flows/issue_ticket.rs"]),
+        ("issue_ticket(app,", &["web/pages/login_request.rs"]),
+        // … spent, and turned into app sessions.
+        ("INSERT INTO spent_tickets", &["store/redemptions.rs"]),
+        ("INSERT INTO app_sessions", &["store/redemptions.rs"]),
+        ("redemptions::record(", &["flows/redeem_ticket.rs"]),
+        // Whoever holds a live session has read its row.
+        ("LiveSession {", &["domain/session.rs", "store/sessions.rs"]),
+    ];
+    for (text, only_in) in rows {
+        assert_eq!(files_with(&sources, text), only_in, "{text:?}");
+    }
+}
+
+// SECURITY-CASES Q-08: SQL is never put together from what somebody sent. sqlx refuses texts that
+// are not `'static`; two files make such texts, of constants and of our own migrations.
+#[test]
+fn no_sql_is_put_together_from_what_somebody_sent() {
+    let sources = sources();
+    assert!(files_with(&sources, "AssertSqlSafe").is_empty());
+    assert_eq!(files_with(&sources, "leak()"), ["store/migrate.rs", "store/padded.rs"]);
+}
+
+/// What a route is to this suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// It leads to a session, a ticket or an app session, or uses one: a line in `scene::ALL`.
+    Way,
+    /// It takes something away: a line in `faults::ACTS`.
+    Act,
+    /// It shows or asks, and lets nobody in.
+    Asks,
+    /// It knows neither people nor sessions.
+    Public,
+}
+
+/// Every route. Who adds one says here what it is, and adds the line that follows from it.
+const ROUTES: &[(&str, &str, Kind)] = &[
+    ("get", "/healthz", Kind::Public),
+    ("get", "/readyz", Kind::Public),
+    ("get", "/.well-known/passport-configuration", Kind::Public),
+    ("get", "/.well-known/jwks.json", Kind::Public),
+    ("post", "/api/v1/tickets/redeem", Kind::Way),
+    ("get", "/api/v1/app-sessions/{id}", Kind::Way),
+    ("post", "/api/v1/app-sessions/{id}/end", Kind::Act),
+    ("get", "/api/v1/events", Kind::Asks),
+    ("get", "/static/{name}", Kind::Public),
+    ("get", "/", Kind::Public),
+    ("get", "/login", Kind::Way),
+    ("post", "/login", Kind::Way),
+    ("get", "/logout", Kind::Asks),
+    ("post", "/logout", Kind::Act),
+    ("get", "/account", Kind::Way),
+    ("post", "/account/sessions/end", Kind::Act),
+    ("get", "/setup", Kind::Asks),
+    ("post", "/setup", Kind::Way),
+];
+
+/// The table in `web/mod.rs`, read as text: `(method, path)` of each route.
+fn registered() -> BTreeSet<(String, String)> {
+    let sources = sources();
+    let (_, table) = sources.iter().find(|(name, _)| name == "web/mod.rs").unwrap();
+    let mut routes = BTreeSet::new();
+    let (mut scope, mut path) = (String::new(), String::new());
+    let mut rest = table.as_str();
+    let quoted = |text: &str| text.split('"').nth(1).unwrap().to_owned();
+    let marks = ["scope(\"", "resource(\"", ".route(get()", ".route(post()", ".route(put()"];
+    let others = [".route(patch()", ".route(delete()", ".route(web::"];
+    while let Some((at, mark)) =
+        marks.iter().chain(&others).filter_map(|mark| rest.find(mark).map(|at| (at, *mark))).min()
+    {
+        rest = &rest[at..];
+        match mark {
+            "scope(\"" => scope = quoted(rest),
+            "resource(\"" => path = quoted(rest),
+            _ => {
+                let method = mark.trim_start_matches(".route(").trim_end_matches("()");
+                routes.insert((method.to_owned(), format!("{scope}{path}")));
+            }
+        }
+        rest = &rest[mark.len()..];
+    }
+    // What the reading above would miss: each handler stands once behind a `to(`.
+    let handlers = table.matches("().to(").count() - table.matches("route().to(").count();
+    assert_eq!(routes.len(), handlers, "a route is registered in a way that this test cannot read");
+    routes
+}
+
+// SECURITY-CASES INV-11
+#[test]
+fn every_route_has_its_line_here() {
+    let known: BTreeSet<(String, String)> =
+        ROUTES.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    assert_eq!(known.len(), ROUTES.len(), "one line a route");
+    assert_eq!(registered(), known, "left: web/mod.rs, right: ROUTES");
+}
+
+// SECURITY-CASES INV-11: routes are registered in one place.
+#[test]
+fn routes_are_registered_in_one_place() {
+    let sources = sources();
+    for text in ["resource(\"", ".route(", "scope(\"", "ServiceConfig"] {
+        assert_eq!(files_with(&sources, text), ["web/mod.rs"], "{text:?}");
+    }
+    for text in ["#[get(", "#[post(", "#[actix_web::get", "#[actix_web::post", "#[route("] {
+        assert!(files_with(&sources, text).is_empty(), "{text:?}");
+    }
+}
+
+// The list above against the running server: what is listed answers, and by its method only.
+#[actix_web::test]
+async fn every_listed_route_is_there_and_nothing_beside() {
+    let passport = harness::Passport::start().await;
+    for (method, path, _) in ROUTES {
+        let path = path.replace("{id}", "x").replace("{name}", "passport.css");
+        for (tried, name) in [(reqwest::Method::GET, "get"), (reqwest::Method::POST, "post")] {
+            let mut browser = passport.browser();
+            let answer = browser.request(tried, &path, None, &[]).await;
+            let listed = ROUTES.iter().any(|(method, known, _)| {
+                *method == name
+                    && known.replace("{id}", "x").replace("{name}", "passport.css") == path
+            });
+            let absent = matches!(answer.status.as_u16(), 404 | 405);
+            assert_eq!(listed, !absent, "{name} {path} ({method}): {}", answer.status);
+        }
+    }
+    assert_eq!(passport.browser().get("/admin").await.status, 404);
+}

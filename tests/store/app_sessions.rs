@@ -1,0 +1,131 @@
+//! `app_sessions`: each app sees its own; ended once, for the first cause.
+
+use client_sdk::wire::Cause;
+use harness::{DAY, NOON, on_both};
+use sso_server::{
+    domain::app::AppId,
+    store::app_sessions::{self, EndedAppSession},
+};
+
+use crate::scene::{CROWD, Scene, crowd, how_many};
+
+#[tokio::test]
+async fn an_app_sees_its_own_sessions_only() {
+    on_both(async |database| {
+        let scene = Scene::on(database).await;
+        let user = scene.user("member").await;
+        let (session, _) = scene.session(&user).await;
+        let (aw, bw) = (scene.app("aw").await.id, scene.app("bw").await.id);
+        let id = scene.app_session(&session, &user, &aw).await;
+        let mut conn = scene.db.read().await.unwrap();
+        let found = app_sessions::find(&mut conn, &aw, &id).await.unwrap().unwrap();
+        assert_eq!((&found.session, &found.user), (&session, &user));
+        assert_eq!((found.created_at, found.expires_at, found.ended), (NOON, NOON + DAY, None));
+        assert!(app_sessions::find(&mut conn, &bw, &id).await.unwrap().is_none(), "another app's");
+        drop(conn);
+        scene
+            .write(async |tx| {
+                let by_other = app_sessions::end_one(tx, &bw, &id, Cause::App, NOON).await.unwrap();
+                assert!(by_other.is_none());
+                let own = app_sessions::end_one(tx, &aw, &id, Cause::App, NOON + 1).await.unwrap();
+                assert_eq!(own.unwrap().session, session);
+                let found = app_sessions::find(tx, &aw, &id).await.unwrap().unwrap();
+                assert_eq!(found.ended, Some((NOON + 1, Cause::App)));
+            })
+            .await;
+    })
+    .await;
+}
+
+// SECURITY-CASES Q-01: three ways to end it, at once, on two sides.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_session_ends_once_whoever_ends_it() {
+    on_both(async |database| {
+        let scene = Scene::on(database).await;
+        let user = scene.user("member").await;
+        let (session, _) = scene.session(&user).await;
+        let aw = scene.app("aw").await.id;
+        let id = scene.app_session(&session, &user, &aw).await;
+        let ways = [Cause::App, Cause::User, Cause::AppDisabled];
+        let ended = crowd(&scene.both_sides().await, CROWD, |db, number| {
+            let (session, aw, id) = (session.clone(), aw.clone(), id.clone());
+            async move {
+                let mut tx = db.write().await.unwrap();
+                let cause = ways[number % 3];
+                let ended: Vec<EndedAppSession> = match cause {
+                    Cause::App => app_sessions::end_one(&mut tx, &aw, &id, cause, NOON)
+                        .await
+                        .unwrap()
+                        .into_iter()
+                        .collect(),
+                    Cause::User => {
+                        app_sessions::end_of_session(&mut tx, &session, cause, NOON).await.unwrap()
+                    }
+                    _ => app_sessions::end_of_app(&mut tx, &aw, cause, NOON).await.unwrap(),
+                };
+                tx.commit().await.unwrap();
+                ended.into_iter().map(|one| (one.id, cause)).collect::<Vec<_>>()
+            }
+        })
+        .await;
+        assert_eq!(how_many(&ended, |ended| !ended.is_empty()), 1);
+        let (ended_id, cause) = ended.into_iter().flatten().next().unwrap();
+        assert_eq!(ended_id, id);
+        let mut conn = scene.db.read().await.unwrap();
+        let found = app_sessions::find(&mut conn, &aw, &id).await.unwrap().unwrap();
+        assert_eq!(found.ended, Some((NOON, cause)), "the first cause stands");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_way_ends_what_is_meant_and_nothing_else() {
+    on_both(async |database| {
+        let scene = Scene::on(database).await;
+        let user = scene.user("member").await;
+        let ((one, _), (two, _)) = (scene.session(&user).await, scene.session(&user).await);
+        let (aw, bw) = (scene.app("aw").await.id, scene.app("bw").await.id);
+        let mut ids = Vec::new();
+        for (session, app) in [(&one, &aw), (&one, &bw), (&two, &aw), (&two, &bw)] {
+            ids.push((scene.app_session(session, &user, app).await, app.clone()));
+        }
+        let names = |ended: Vec<EndedAppSession>| {
+            let mut names: Vec<_> = ended.into_iter().map(|one| (one.id, one.app)).collect();
+            names.sort();
+            names
+        };
+        let live = async || {
+            let mut live = Vec::new();
+            let mut conn = scene.db.read().await.unwrap();
+            for (id, app) in &ids {
+                let found = app_sessions::find(&mut conn, app, id).await.unwrap().unwrap();
+                live.push(found.ended.is_none());
+            }
+            live
+        };
+        let of_one = scene
+            .write(async |tx| {
+                app_sessions::end_of_session(tx, &one, Cause::User, NOON).await.unwrap()
+            })
+            .await;
+        let mut wanted = ids[..2].to_vec();
+        wanted.sort();
+        assert_eq!(names(of_one), wanted);
+        assert_eq!(live().await, [false, false, true, true]);
+        let of_aw = scene
+            .write(async |tx| {
+                app_sessions::end_of_app(tx, &aw, Cause::AppDisabled, NOON).await.unwrap()
+            })
+            .await;
+        assert_eq!(names(of_aw), [ids[2].clone()], "what had ended is not ended again");
+        assert_eq!(live().await, [false, false, false, true]);
+        let nobody = AppId::parse("nobody").unwrap();
+        let none = scene
+            .write(async |tx| {
+                app_sessions::end_of_app(tx, &nobody, Cause::AppDisabled, NOON).await.unwrap()
+            })
+            .await;
+        assert!(none.is_empty());
+    })
+    .await;
+}
