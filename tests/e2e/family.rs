@@ -49,6 +49,6 @@ async fn open(passport: &Passport, site: Site, listener: TcpListener, url: &str,
     // A site's own words are constants; here it says where its sibling is this time.
     let sibling: &'static str = sibling.to_owned().leak();
     let site = Site { sibling: (site.sibling.0, sibling), ..site };
-    let server = run::serve(site, settings, listener, Key::generate()).unwrap();
+    let (server, _) = run::serve(site, settings, listener, Key::generate()).unwrap();
     actix_web::rt::spawn(server);
 }
