@@ -15,6 +15,7 @@ mod browsing;
 mod commands;
 mod configuration;
 mod demo;
+mod displaced;
 mod docs;
 mod family;
 mod live_sessions;

@@ -122,3 +122,12 @@ error-unavailable-title = Passport cannot answer at the moment
 error-unavailable-text = This does not tell whether you are signed in. Please try again in a moment.
 error-internal-title = Something went wrong
 error-internal-text = It is our fault, and it is in the log. Please try again.
+
+secure-title = Make the account yours again
+secure-lead = If a sign-in or a sign-out was not yours: choose a new password. Every device is signed out but this one.
+secure-present = Present password
+secure-new = New password
+secure-button = Change password and sign out everywhere else
+secure-same = The new password is the present one.
+account-secured = Your password is changed, and every other device is signed out.
+account-secure = Change password

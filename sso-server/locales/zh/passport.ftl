@@ -114,3 +114,12 @@ error-unavailable-title = Passport 暂时无法响应
 error-unavailable-text = 这并不说明您是否已登录，请稍后再试。
 error-internal-title = 出了点问题
 error-internal-text = 这是我们的错误，已记入日志。请重试。
+
+secure-title = 重新掌控您的账号
+secure-lead = 如果某次登录或退出不是您本人操作：请设置新密码。除本设备外，所有设备都将退出登录。
+secure-present = 当前密码
+secure-new = 新密码
+secure-button = 更改密码并在其他所有设备上退出
+secure-same = 新密码与当前密码相同。
+account-secured = 您的密码已更改，其他所有设备均已退出登录。
+account-secure = 更改密码

@@ -21,6 +21,7 @@ pub mod prove_logout;
 pub mod redeem_ticket;
 pub mod refused_tickets;
 pub mod replace_master_key;
+pub mod secure_account;
 pub mod signing_keys;
 pub mod users;
 

@@ -140,6 +140,12 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                         resource("/logout/progress").route(get().to(pages::progress::follow)),
                     ))
                     .service(page(
+                        GET_POST,
+                        resource("/account/secure")
+                            .route(get().to(pages::secure::show))
+                            .route(post().to(pages::secure::submit)),
+                    ))
+                    .service(page(
                         POST,
                         resource("/account/sessions/end").route(post().to(pages::account::end)),
                     ))

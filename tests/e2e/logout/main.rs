@@ -5,3 +5,4 @@ mod limits;
 mod many;
 mod pages;
 mod proof;
+mod secure;

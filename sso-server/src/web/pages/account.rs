@@ -117,6 +117,7 @@ pub async fn show(
     let notice = match done.done.as_deref() {
         Some("one") => Some("account-ended-one"),
         Some("others") => Some("account-ended-others"),
+        Some("secured") => Some("account-secured"),
         _ => None,
     };
     let page = AccountPage {

@@ -131,7 +131,7 @@ pub async fn submit(
         gives_up: read_chosen(&chosen),
     };
     match choose_session(&web.app, &token, origin).await {
-        Ok(logged_in) => enter(&web, &state, login.as_ref(), logged_in).await,
+        Ok(logged_in) => enter(&web, &state, login.as_ref(), "/account", logged_in).await,
         Err(ChooseError::StillTooMany(choice)) => show(
             &web,
             &request,

@@ -203,19 +203,20 @@ pub async fn submit(
         }
         Err(LoginError::Store(error)) => return Err(error.into()),
     };
-    enter(&web, &state, login.as_ref(), logged_in).await
+    enter(&web, &state, login.as_ref(), "/account", logged_in).await
 }
 
-/// Somebody is in: the cookies, and on to where they wanted to go.
+/// Somebody is in: the cookies, and on to the app that they wanted to enter, or `otherwise`.
 pub(super) async fn enter(
     web: &Web,
     state: &LoginState,
     login: Option<&LoginRequest>,
+    otherwise: &str,
     logged_in: LoggedIn,
 ) -> Result<HttpResponse, PageError> {
     state.begin(&logged_in.session)?;
     let mut response = match login {
-        None => see_other("/account"),
+        None => see_other(otherwise),
         Some(login) => {
             let digest = logged_in.session.token.digest();
             let now = web.app.clock.now();

@@ -8,6 +8,7 @@ pub mod login;
 pub mod login_request;
 pub mod logout;
 pub mod progress;
+pub mod secure;
 pub mod setup;
 
 use actix_web::{
