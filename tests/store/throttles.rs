@@ -36,7 +36,10 @@ impl Model {
             Some(known) if known.last >= now - FORGOTTEN_AFTER => known.failures + 1,
             _ => 1,
         };
-        let blocked_until = now + policy.wait_after(failures);
+        let blocked_until = match policy.wait_after(failures) {
+            0 => 0,
+            wait => now + wait,
+        };
         *state = Some(Self { failures, blocked_until, last: now });
         Ok(failures)
     }

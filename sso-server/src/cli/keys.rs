@@ -41,7 +41,8 @@ pub(super) enum Command {
     Verify,
     /// Retire a key at once: what it signed is refused from now on
     Retire {
-        /// Which key
+        /// Which key: a name in base64url, which may begin with a hyphen
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
 }

@@ -296,9 +296,10 @@ async fn a_hundred_guesses_a_day() {
         let mut spent = 0;
         while spent < DAY {
             assert_eq!(guesser.submit(&form).await.status, 401);
-            let wait =
+            let until =
                 passport.count("SELECT blocked_until FROM throttles WHERE id LIKE 'account:%'");
-            let wait = wait.await - passport.app.clock.now();
+            // The free ones are followed by no wait.
+            let wait = (until.await - passport.app.clock.now()).max(0);
             passport.advance(wait);
             spent += wait;
         }

@@ -196,8 +196,9 @@ async fn names_of_instances_come_to_an_end() {
     .unwrap();
     tx.commit().await.unwrap();
     let refused = ask(&aw, "after=0&instance=new").await;
-    assert_eq!(refused.status, 400);
-    assert!(refused.json()["detail"].as_str().unwrap().starts_with("instance:"));
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.header("retry-after"), "60");
+    assert_eq!(refused.json()["code"], "too_many_requests");
     assert_eq!(passport.count("SELECT COUNT(*) FROM app_instances").await, 10_000);
     assert_eq!(ask(&aw, "after=0&instance=i77").await.status, 200, "known ones go on");
     assert_eq!(ask(&bw, "after=0&instance=new").await.status, 200, "and other apps");

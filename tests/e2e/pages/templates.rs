@@ -256,7 +256,7 @@ fn every_page_is_sound_markup_with_one_heading_and_labelled_fields() {
                 assert!(ids.contains(target), "{name}: {link} points at {target}");
             }
         }
-        for input in page.select(&select("input:not([type=hidden])")) {
+        for input in page.select(&select("input:not([type=hidden]):not([hidden])")) {
             let label = select(&format!("label[for='{}']", attribute(&input, "id")));
             assert_eq!(page.select(&label).count(), 1, "{name}: a field without a label");
         }
@@ -319,14 +319,23 @@ fn server(path: &str) -> PathBuf {
 fn messages(locale: Locale) -> BTreeMap<String, BTreeSet<String>> {
     let file = server("locales").join(locale.tag()).join("passport.ftl");
     let mut all = BTreeMap::new();
+    let mut present = String::new();
     for line in fs::read_to_string(file).unwrap().lines() {
-        let Some((key, text)) = line.split_once(" = ") else {
-            assert!(line.is_empty() || line.starts_with('#'), "what is {line:?}?");
+        if line.is_empty() || line.starts_with('#') {
             continue;
+        }
+        // A message with forms for one and many goes on in lines that are indented.
+        let text = if line.starts_with(' ') {
+            line
+        } else {
+            let (key, text) = line.split_once(" =").unwrap_or_else(|| panic!("what is {line:?}?"));
+            let again = all.insert(key.to_owned(), BTreeSet::new());
+            assert!(again.is_none(), "{key} twice in {}", locale.tag());
+            present = key.to_owned();
+            text
         };
         let values = text.split("{ $").skip(1).map(|rest| rest.split(' ').next().unwrap());
-        let again = all.insert(key.to_owned(), values.map(str::to_owned).collect());
-        assert!(again.is_none(), "{key} twice in {}", locale.tag());
+        all.get_mut(&present).unwrap().extend(values.map(str::to_owned));
     }
     all
 }
