@@ -55,7 +55,8 @@ impl CallError {
         }
     }
 
-    fn is_worth_repeating(&self) -> bool {
+    /// Whether the same call may succeed later.
+    pub(crate) fn is_worth_repeating(&self) -> bool {
         matches!(self, Self::Unavailable(_)) || self.code() == Some(ErrorCode::Unavailable)
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! The server serialises these same types, so a renamed field breaks the build and not production.
 //! Times are Unix seconds (`NumericDate`, RFC 7519 section 2), as in `exp` and `auth_time`.
-//! Fields are only ever added: readers ignore what they do not know.
+//! Fields and words are only ever added: readers ignore what they do not know, so that an app goes on
+//! while Passport is upgraded before it. Only what decides whether somebody is in has a closed set of
+//! words ([`AppSessionState`]): another one is not known, and not a yes.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +28,8 @@ pub struct RedeemRequest {
     /// The secret behind the `challenge` of the `/login` request (RFC 7636, S256).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verifier: Option<String>,
-    /// Refuse the ticket when the person last proved who they are longer ago than this, in seconds.
+    /// Refuse the ticket when the person had last proved who they are longer ago than this, in
+    /// seconds, at the moment it was issued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age: Option<i64>,
 }
@@ -118,6 +121,9 @@ pub enum ActivationState {
     Active,
     /// The app has shut them out.
     Suspended,
+    /// A state of a later version.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Answer of `GET /api/v1/app-sessions/{id}`.
@@ -204,6 +210,9 @@ pub enum Cause {
     AppDisabled,
     /// The database was restored from a backup.
     Restored,
+    /// A cause of a later version. That something ended counts, whatever the reason.
+    #[serde(other)]
+    Unknown,
 }
 
 impl Cause {
@@ -222,12 +231,14 @@ impl Cause {
             Self::Idle => "idle",
             Self::AppDisabled => "app_disabled",
             Self::Restored => "restored",
+            Self::Unknown => "unknown",
         }
     }
 
     /// Reads the word back; `None` for a word of a later version.
     pub fn parse(word: &str) -> Option<Self> {
-        serde_json::from_value(serde_json::Value::String(word.to_owned())).ok()
+        let cause = serde_json::from_value(serde_json::Value::String(word.to_owned())).ok();
+        cause.filter(|cause| *cause != Self::Unknown)
     }
 }
 
@@ -466,4 +477,33 @@ pub struct Configuration {
     pub prompt_values_supported: Vec<String>,
     /// Languages of the pages (BCP 47).
     pub ui_locales_supported: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An app that was built before Passport learned a word still reads the page that it stands in.
+    #[test]
+    fn words_of_later_versions_are_read() {
+        let page = r#"{"events":[{"id":"e","cursor":"1","type":"session.ended","app_session":"x",
+            "user":"u","cause":"abducted","at":1},{"id":"f","cursor":"2","type":"moon.landed",
+            "user":"u","at":1}],"cursor":"2","lease_seconds":60}"#;
+        let page: EventPage = serde_json::from_str(page).unwrap();
+        assert_eq!(page.events[0].cause, Some(Cause::Unknown));
+        assert_eq!(page.events[1].kind, EventKind::Unknown);
+        let activation = r#"{"state":"dormant","since":1}"#;
+        let activation: Activation = serde_json::from_str(activation).unwrap();
+        assert_eq!(activation.state, ActivationState::Unknown);
+        assert!(serde_json::from_str::<AppSessionState>(r#""perhaps""#).is_err());
+    }
+
+    #[test]
+    fn causes_are_written_and_read_alike() {
+        for cause in [Cause::User, Cause::PasswordChanged, Cause::AppDisabled, Cause::Restored] {
+            assert_eq!(Cause::parse(cause.as_str()), Some(cause));
+            assert_eq!(serde_json::to_value(cause).unwrap(), cause.as_str());
+        }
+        assert_eq!(Cause::parse("abducted"), None);
+    }
 }

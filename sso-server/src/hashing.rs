@@ -90,6 +90,16 @@ enum Work {
     Hash { salt: [u8; SALT], reply: oneshot::Sender<String> },
 }
 
+impl Work {
+    /// Whether the asker has gone. (A counted attempt stays counted.)
+    fn is_for_nobody(&self) -> bool {
+        match self {
+            Self::Verify { reply, .. } => reply.is_closed(),
+            Self::Hash { reply, .. } => reply.is_closed(),
+        }
+    }
+}
+
 /// The cost parameters are impossible.
 #[derive(Debug, thiserror::Error)]
 #[error("password.memory_kib, iterations and parallelism do not go together: {0}")]
@@ -181,8 +191,8 @@ impl Hasher {
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            // Whoever waited for it has been told to come back, or is about to be.
-            if Instant::now() > job.deadline {
+            // Whoever waited for it has been told to come back, or is about to be, or has hung up.
+            if Instant::now() > job.deadline || job.work.is_for_nobody() {
                 continue;
             }
             match job.work {
@@ -291,6 +301,8 @@ fn phc(params: &Params, salt: &[u8], output: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::poll_immediate;
+
     use super::*;
 
     fn settings() -> Settings {
@@ -366,6 +378,23 @@ mod tests {
                 assert!((768..=780).contains(&took), "m={memory_kib} t={iterations}: {took}");
             }
         }
+    }
+
+    // SECURITY-CASES Z-01: nothing is computed for those who have hung up.
+    #[tokio::test]
+    async fn whoever_hangs_up_is_not_worked_for() {
+        let slow = Settings { memory_kib: 16 * 1024, iterations: 4, queue: 8, ..settings() };
+        let one = u64::from(slow.memory_kib * slow.iterations);
+        let pool = pool(Settings { wait: Duration::from_secs(60), ..slow });
+        let mut first = Box::pin(pool.hash(password("correct horse")));
+        assert!(poll_immediate(&mut first).await.is_none());
+        for _ in 0..4 {
+            let gone = Box::pin(pool.verify(password("correct horse"), None));
+            assert!(poll_immediate(gone).await.is_none());
+        }
+        first.await.unwrap();
+        pool.hash(password("correct horse")).await.unwrap();
+        assert_eq!(pool.work(), 2 * one, "the first and the last");
     }
 
     // SECURITY-CASES Z-01: what does not fit is refused at once, and nothing grows.

@@ -9,22 +9,27 @@
 //! - The program `family`: its three ports are fixed; `family.rs` runs the same parts on free ones.
 
 mod app_instances;
+mod app_logout;
 mod app_registration;
 mod appearance;
 mod browsing;
 mod commands;
 mod configuration;
+mod deadlocks;
 mod demo;
 mod displaced;
 mod docs;
 mod family;
 mod live_sessions;
 mod methods;
+mod migrated_elsewhere;
 mod operators;
 mod page_languages;
 mod password_links;
+mod replaced_master_key;
 mod running;
 mod scene;
 mod sdk;
+mod settings;
 mod signs_of_life;
 mod spine;

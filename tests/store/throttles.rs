@@ -7,7 +7,7 @@ use proptest::{
     test_runner::{Config, RngSeed, TestRunner},
 };
 use sso_server::{
-    domain::throttle::{Attempt, FORGOTTEN_AFTER, LONGEST_WAIT, Policy},
+    domain::throttle::{Attempt, Count, FORGOTTEN_AFTER, LONGEST_WAIT, Policy, is_blocked},
     store::{
         Tx,
         throttles::{self, Answer},
@@ -17,31 +17,24 @@ use sso_server::{
 use crate::scene::{CROWD, Scene, crowd, how_many};
 
 /// What the policy alone says, step by step.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Model {
-    failures: i64,
+    count: Option<Count>,
     blocked_until: i64,
-    last: i64,
 }
 
 impl Model {
-    fn attempt(state: &mut Option<Self>, policy: Policy, now: i64) -> Result<i64, i64> {
-        if let Some(known) = state
-            && known.blocked_until > now
-            && known.blocked_until <= now + LONGEST_WAIT
-        {
-            return Err(known.blocked_until);
+    fn attempt(&mut self, policy: Policy, now: i64) -> Result<i64, i64> {
+        if is_blocked(self.blocked_until, now) {
+            return Err(self.blocked_until);
         }
-        let failures = match state {
-            Some(known) if known.last >= now - FORGOTTEN_AFTER => known.failures + 1,
-            _ => 1,
-        };
-        let blocked_until = match policy.wait_after(failures) {
+        let count = policy.count(self.count, now);
+        self.blocked_until = match policy.wait_after(count.failures) {
             0 => 0,
             wait => now + wait,
         };
-        *state = Some(Self { failures, blocked_until, last: now });
-        Ok(failures)
+        self.count = Some(count);
+        Ok(count.failures)
     }
 }
 
@@ -62,7 +55,9 @@ fn histories() -> impl Strategy<Value = (Policy, Vec<i64>)> {
     let step = prop_oneof![
         4 => Just(0_i64),
         2 => near(30 * SECOND),
+        3 => near(MINUTE),
         2 => near(2 * MINUTE),
+        1 => near(5 * MINUTE),
         3 => near(LONGEST_WAIT),
         1 => near(FORGOTTEN_AFTER),
         1 => near(FORGOTTEN_AFTER + LONGEST_WAIT),
@@ -73,7 +68,7 @@ fn histories() -> impl Strategy<Value = (Policy, Vec<i64>)> {
     let policy = (1_i64..8, any::<bool>()).prop_map(|(free, account)| {
         if account { Policy::account(free) } else { Policy::address(free) }
     });
-    (policy, prop::collection::vec(step, 1..30))
+    (policy, prop::collection::vec(step, 1..60))
 }
 
 // SECURITY-CASES L-06, L-11
@@ -89,10 +84,10 @@ async fn the_statement_counts_as_the_policy_says() {
         let (mut granted, mut blocked) = (0, 0);
         for (number, (policy, steps)) in histories.iter().enumerate() {
             let counter = format!("account:{number}");
-            let (mut model, mut now) = (None, NOON);
+            let (mut model, mut now) = (Model::default(), NOON);
             for (at, step) in steps.iter().enumerate() {
                 now += step;
-                let wanted = Model::attempt(&mut model, *policy, now);
+                let wanted = model.attempt(*policy, now);
                 let found = attempt(&mut tx, &counter, *policy, now).await;
                 assert_eq!(found, wanted, "history {number}, step {at}: {policy:?} {steps:?}");
                 *if wanted.is_ok() { &mut granted } else { &mut blocked } += 1;

@@ -11,6 +11,8 @@ pub(super) async fn follow(shared: Weak<Shared>) {
     while let Some(shared) = shared.upgrade().filter(|shared| !shared.known().is_closed()) {
         if once(&shared).await {
             failures = 0;
+            // Passport answers: the moment for what it could not be told.
+            shared.unsent.send(&shared.client, now()).await;
         } else {
             failures += 1;
             drop(shared);

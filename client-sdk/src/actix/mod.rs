@@ -4,6 +4,7 @@ mod follower;
 mod routes;
 mod signed_in;
 mod stream;
+mod unsent;
 
 use std::{
     sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -15,6 +16,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio::sync::{Semaphore, watch};
 
 pub use self::signed_in::{MaybeSignedIn, NotSignedIn, SignedIn};
+use self::unsent::Unsent;
 use crate::{
     Settings,
     client::{CallError, Client, ClientError},
@@ -38,6 +40,7 @@ struct Shared {
     changes: watch::Sender<bool>,
     /// Open pages that follow.
     streams: Arc<Semaphore>,
+    unsent: Unsent,
 }
 
 /// Why an app cannot begin.
@@ -68,6 +71,7 @@ impl Passport {
             knowledge: RwLock::new(knowledge),
             changes: watch::Sender::new(false),
             streams: Arc::new(Semaphore::new(stream::STREAMS_MOST)),
+            unsent: Unsent::default(),
         };
         let passport = Self { shared: Arc::new(shared) };
         tokio::spawn(follower::follow(Arc::downgrade(&passport.shared)));
@@ -103,10 +107,16 @@ impl Passport {
 
     /// Ends somebody's session: here, at all apps of this device, or on every device. This app
     /// refuses it at once, whether or not Passport can be reached; the answer says whether it could.
+    /// An end of this app's own session is told to Passport later, when it could not be now; a
+    /// farther one is not, since the person may have signed in again by then.
     pub async fn end(&self, session: &AppSession, scope: EndScope) -> Result<Ended, CallError> {
         self.shared.know().end(session, Cause::App);
         self.shared.changes.send_modify(|_| ());
-        self.client().end(&session.id, scope).await
+        let told = self.client().end(&session.id, scope).await;
+        if told.as_ref().is_err_and(CallError::is_worth_repeating) && scope == EndScope::App {
+            self.shared.unsent.keep(session);
+        }
+        told
     }
 
     /// This copy of the app stops: open pages are let go, and Passport waits for it no more where it

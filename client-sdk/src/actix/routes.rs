@@ -12,7 +12,7 @@ use actix_web::{
 };
 use serde::Deserialize;
 
-use super::{MaybeSignedIn, Passport, now, signed_in::KEY};
+use super::{Passport, now, signed_in::KEY};
 use crate::{
     client::random,
     login::{Answer, Ask, Callback, PENDING_PREFIX, PENDING_SECONDS, Pending, begin, local_path},
@@ -129,7 +129,6 @@ pub(super) struct Logout {
 pub(super) async fn logout(
     passport: Data<Passport>,
     session: Session,
-    visitor: Result<MaybeSignedIn, super::NotSignedIn>,
     form: Form<Logout>,
     request: HttpRequest,
 ) -> HttpResponse {
@@ -143,11 +142,10 @@ pub(super) async fn logout(
         Some("session") => EndScope::Session,
         Some(_) => return sorry(StatusCode::BAD_REQUEST, "scope: app or session"),
     };
-    // Also whoever cannot be judged at the moment may leave.
-    let kept = match visitor {
-        Ok(MaybeSignedIn(person)) => person.map(|person| person.session().clone()),
-        Err(_) => session.get::<AppSession>(KEY).ok().flatten(),
-    };
+    // As it is kept, not as the extractors judge it: also whoever cannot be judged at the moment may
+    // leave, and behind an app session that is over the session at Passport, and with it all other
+    // apps', may go on. Whoever wants to be out everywhere must not take silence for that.
+    let kept = session.get::<AppSession>(KEY).ok().flatten();
     session.purge();
     if let Some(kept) = kept
         && let Err(error) = passport.end(&kept, scope).await
@@ -194,24 +192,50 @@ fn removal(name: String) -> Cookie<'static> {
 
 /// The value of a cookie by its raw name; none when there are two (SECURITY-CASES S-02).
 fn cookie<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
-    let mut found = pairs(request).filter(|(other, _)| *other == name).map(|(_, value)| value);
-    let value = found.next()?;
-    found.next().is_none().then_some(value)
+    let mut found = pairs(request).filter(|(other, _)| *other == name.as_bytes());
+    let (_, value) = found.next()?;
+    std::str::from_utf8(value).ok().filter(|_| found.next().is_none())
 }
 
 fn waiting(request: &HttpRequest) -> Vec<String> {
     pairs(request)
-        .map(|(name, _)| name)
+        .filter_map(|(name, _)| std::str::from_utf8(name).ok())
         .filter(|name| name.starts_with(PENDING_PREFIX))
         .map(str::to_owned)
         .collect()
 }
 
-fn pairs(request: &HttpRequest) -> impl Iterator<Item = (&str, &str)> {
+/// As bytes: another host below the same parent can set cookies with any, and a header that is no
+/// text must not hide ours.
+fn pairs(request: &HttpRequest) -> impl Iterator<Item = (&[u8], &[u8])> {
     request
         .headers()
         .get_all("cookie")
-        .filter_map(|header| header.to_str().ok())
-        .flat_map(|header| header.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
+        .flat_map(|header| header.as_bytes().split(|b| *b == b';'))
+        .filter_map(|pair| {
+            let equals = pair.iter().position(|b| *b == b'=')?;
+            Some((pair[..equals].trim_ascii(), pair[equals + 1..].trim_ascii()))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{http::header::HeaderValue, test::TestRequest};
+
+    use super::*;
+
+    // SECURITY-CASES S-02, S-03: a cookie of another host below the same parent hides nothing.
+    #[test]
+    fn cookies_are_read_byte_by_byte() {
+        let request = |header: &[u8]| {
+            let header = HeaderValue::from_bytes(header).unwrap();
+            TestRequest::default().append_header(("cookie", header)).to_http_request()
+        };
+        let shared = request(b"x=\xff; \xfe=1; __Host-a=1; __%48ost-a=2; \xe2\x80\x83__Host-a=3");
+        assert_eq!(cookie(&shared, "__Host-a"), Some("1"));
+        assert_eq!(cookie(&request(b"__Host-a=1; __Host-a=2"), "__Host-a"), None);
+        assert_eq!(cookie(&request(b"__Host-a=\xff"), "__Host-a"), None);
+        let names = request(format!("x=\u{e9}; {PENDING_PREFIX}one=1; y=2").as_bytes());
+        assert_eq!(waiting(&names), [format!("{PENDING_PREFIX}one")]);
+    }
 }

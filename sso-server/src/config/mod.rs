@@ -6,7 +6,7 @@ mod load;
 mod period;
 mod problems;
 
-use std::net::SocketAddr;
+use std::{fmt, net::SocketAddr};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -94,10 +94,14 @@ pub struct Database {
     pub migrate_on_start: bool,
 }
 
-impl std::fmt::Debug for Database {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The URL may hold a password.
-        write!(f, "Database({})", crate::store::without_password(&self.url))
+/// The URL without its password: what prints a configuration must not print that.
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database")
+            .field("url", &crate::store::without_password(&self.url))
+            .field("max_connections", &self.max_connections)
+            .field("migrate_on_start", &self.migrate_on_start)
+            .finish()
     }
 }
 

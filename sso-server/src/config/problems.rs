@@ -6,9 +6,12 @@ use ipnet::IpNet;
 
 use super::Config;
 use crate::{
-    domain::{MINUTE, SECOND, ticket::LIFETIME_MAX_SECONDS},
+    domain::{DAY, MINUTE, Millis, SECOND, ticket::LIFETIME_MAX_SECONDS},
     store,
 };
+
+/// The longest length of time that can be set: 10 years.
+const PERIOD_MAX: Millis = 3_650 * DAY;
 
 /// One mistake, in a sentence that says where it is and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +91,20 @@ impl Config {
         check((1..=LIFETIME_MAX_SECONDS).contains(&self.ticket.lifetime.as_seconds()), &|| {
             format!("ticket.lifetime: between 1 and {LIFETIME_MAX_SECONDS} seconds")
         });
-        check(self.events.lease.0 >= SECOND, &|| "events.lease: at least one second".to_owned());
+        // Less than a few round trips and a pause of the collector would sign people out at random.
+        check(self.events.lease.0 >= 10 * SECOND, &|| {
+            "events.lease: at least 10 seconds".to_owned()
+        });
+        // Added to the present these stay far from the end of the numbers.
+        for (key, period) in [
+            ("server.shutdown_within", self.server.shutdown_within),
+            ("session.lifetime", self.session.lifetime),
+            ("app_session.lifetime", self.app_session.lifetime),
+            ("events.lease", self.events.lease),
+            ("password.wait", self.password.wait),
+        ] {
+            check(period.0 <= PERIOD_MAX, &|| format!("{key}: at most 10 years"));
+        }
         check((1..=300).contains(&self.events.longest_wait.as_seconds()), &|| {
             "events.longest_wait: between 1 and 300 seconds".to_owned()
         });

@@ -128,12 +128,9 @@ pub fn is_fresh_enough(
     max_age_seconds: Option<i64>,
     now: Millis,
 ) -> bool {
-    prompt != Prompt::Always && is_within_max_age(auth_time, max_age_seconds, now)
-}
-
-/// `max_age` alone: the login lies at most that many seconds back. Exactly that many is in time.
-pub fn is_within_max_age(auth_time: Millis, max_age_seconds: Option<i64>, now: Millis) -> bool {
-    max_age_seconds.is_none_or(|limit| now - auth_time <= limit.saturating_mul(SECOND))
+    // Exactly that many seconds is in time.
+    let in_time = |limit: i64| now - auth_time <= limit.saturating_mul(SECOND);
+    prompt != Prompt::Always && max_age_seconds.is_none_or(in_time)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use client_sdk::wire::TicketClaims;
 
-use super::{Millis, app::AppId, seconds, session::is_within_max_age, token::Digest};
+use super::{Millis, SECOND, app::AppId, seconds, token::Digest};
 
 /// The longest a ticket may live, whatever the configuration says (CAS protocol 3.0 section 3.1.1).
 pub const LIFETIME_MAX_SECONDS: i64 = 300;
@@ -64,6 +64,8 @@ pub enum Refusal {
     TooOld,
     /// Spent before.
     AlreadyUsed,
+    /// The app was disabled since it called.
+    AppDisabled,
     /// The session behind it is over.
     SessionOver,
     /// The person's account is disabled, or suspended at this app.
@@ -81,6 +83,7 @@ impl Refusal {
             Self::WrongVerifier => "wrong_verifier",
             Self::TooOld => "too_old",
             Self::AlreadyUsed => "already_used",
+            Self::AppDisabled => "app_disabled",
             Self::SessionOver => "session_over",
             Self::UserBarred => "user_barred",
         }
@@ -110,9 +113,17 @@ pub fn check(claims: &TicketClaims, shown: Shown<'_>, now: Millis) -> Result<(),
     Ok(())
 }
 
-/// The app's own demand on the age of the login.
-pub fn check_max_age(auth_time: Millis, max_age: Option<i64>, now: Millis) -> Result<(), Refusal> {
-    if is_within_max_age(auth_time, max_age, now) { Ok(()) } else { Err(Refusal::TooOld) }
+/// The app's own demand on the age of the login: how old it was when the ticket was issued, in whole
+/// seconds, as both times are told. Counted until now it could never be 0, since the way from the
+/// login to here takes its time; a ticket itself lives [`LIFETIME_MAX_SECONDS`] at most.
+pub fn check_max_age(
+    auth_time: Millis,
+    max_age: Option<i64>,
+    claims: &TicketClaims,
+) -> Result<(), Refusal> {
+    // Somebody who proved themselves again since then did so no time before.
+    let age = (claims.iat * SECOND - auth_time).div_euclid(SECOND).max(0);
+    if max_age.is_none_or(|limit| age <= limit) { Ok(()) } else { Err(Refusal::TooOld) }
 }
 
 #[cfg(test)]
@@ -163,6 +174,21 @@ mod tests {
         assert_eq!(check(&bare, shown(&aw, None, None), 0), Err(Refusal::WrongVerifier));
         let bound = ticket(None, Some(&hash(VERIFIER)));
         assert_eq!(check(&bound, shown(&aw, None, Some(VERIFIER)), 0), Ok(()));
+    }
+
+    // SECURITY-CASES T-26.
+    #[test]
+    fn the_log_in_may_be_so_old() {
+        let issued = TicketClaims { iat: 1_000, ..ticket(None, None) };
+        let with = |auth_time, max_age| check_max_age(auth_time, Some(max_age), &issued);
+        assert_eq!(check_max_age(0, None, &issued), Ok(()));
+        for just_now in [999_001, 1_000_000, 1_000_999, 1_030_000] {
+            assert_eq!(with(just_now, 0), Ok(()), "{just_now}");
+            assert_eq!(with(just_now, -1), Err(Refusal::TooOld), "{just_now}");
+        }
+        assert_eq!(with(999_000, 0), Err(Refusal::TooOld));
+        assert_eq!((with(940_000, 60), with(939_000, 60)), (Ok(()), Err(Refusal::TooOld)));
+        assert_eq!((with(0, i64::MAX), with(0, i64::MIN)), (Ok(()), Err(Refusal::TooOld)));
     }
 
     // SECURITY-CASES T-13.

@@ -20,7 +20,7 @@ use crate::{
         audit::{Act, Entry},
         id::{UserId, fresh_text},
         password::{Password, PasswordError},
-        throttle::{Attempt, Policy},
+        throttle::{Attempt, Policy, is_blocked},
         token::Digest,
         user::LoginName,
     },
@@ -143,9 +143,20 @@ pub(super) struct Proven<'a> {
 pub(super) async fn prove<'a>(app: &'a App, login: &Login<'_>) -> Result<Proven<'a>, LoginError> {
     let password = Password::typed(login.password)?;
     let name = LoginName::parse(if login.name.len() > LoginName::MAX { "" } else { login.name });
-    let account = users::credentials(&mut *app.db.read().await?, &name).await?;
+    let mut connection = app.db.read().await?;
+    let account = users::credentials(&mut connection, &name).await?;
     let device =
         account.as_ref().and_then(|account| known_device(app, &account.user, login.device_cookie));
+    if device.is_none() {
+        // A look before the turn at the writer: whoever is told to wait and does not costs a read,
+        // not a durable commit. What counts is decided again, with the attempt, in one statement.
+        let now = app.clock.now();
+        let until = throttles::blocked_until(&mut connection, &network_counter(login)).await?;
+        if let Some(until) = until.filter(|until| is_blocked(*until, now)) {
+            return Err(too_many(until, now));
+        }
+    }
+    drop(connection);
     let counter = counter(account.as_ref(), &name, device.as_deref());
 
     let slot = app.login_slots.enter(&counter, app).await?;
@@ -251,6 +262,14 @@ fn counter(account: Option<&Credentials>, name: &LoginName, device: Option<&str>
     }
 }
 
+fn network_counter(login: &Login<'_>) -> String {
+    format!("address:{}", login.origin.network)
+}
+
+fn too_many(until: Millis, now: Millis) -> LoginError {
+    LoginError::TooMany { retry_after: (until - now).max(0) / 1_000 + 1 }
+}
+
 /// The device named by a cookie, if the cookie is ours and was made for this account.
 fn known_device(app: &App, user: &UserId, cookie: Option<&str>) -> Option<String> {
     let (device, mac) = cookie?.split_once('.')?;
@@ -288,14 +307,10 @@ async fn count(
     let mut tx = app.db.write().await?;
     let mut network = None;
     if !known_device {
-        let counter = format!("address:{}", login.origin.network);
         let policy = Policy::address(limits.address_attempts);
-        match throttles::attempt(&mut tx, &counter, policy, now).await? {
+        match throttles::attempt(&mut tx, &network_counter(login), policy, now).await? {
             Answer::Granted(attempt) => network = Some(attempt),
-            Answer::Blocked { until } => {
-                let retry_after = (until - now).max(0) / 1_000 + 1;
-                return Err(LoginError::TooMany { retry_after });
-            }
+            Answer::Blocked { until } => return Err(too_many(until, now)),
         }
     }
     let policy = Policy::account(limits.account_attempts);

@@ -7,6 +7,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use client_sdk::wire::{
@@ -15,7 +16,7 @@ use client_sdk::wire::{
 
 use super::{
     end_session::{Ending, end_app_session},
-    signing_keys,
+    past_deadlocks, signing_keys,
 };
 use crate::{
     app::App,
@@ -30,13 +31,16 @@ use crate::{
         token::Digest,
     },
     store::{
-        StoreError, Stored, activations, app_sessions, audit,
+        StoreError, Stored, activations, app_sessions, apps, audit,
         batches::Batches,
         redemptions::{self, Admission, Entrant, MOST, Spend},
         users,
     },
     tokens::ticket::{Read, read},
 };
+
+/// A transaction that takes longer is given up. Apps wait for five seconds and ask again.
+const REDEEMED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What an app sends.
 #[derive(Debug)]
@@ -60,6 +64,9 @@ pub enum RedeemError {
     /// The account was disabled after the ticket was issued.
     #[error("the account is disabled")]
     AccountDisabled,
+    /// The app was disabled since it called.
+    #[error("the app is disabled")]
+    AppDisabled,
     /// The app has suspended this person.
     #[error("the person is suspended at this app")]
     Suspended,
@@ -79,7 +86,7 @@ pub struct Redemptions(Batches<Item, Outcome>);
 
 impl Default for Redemptions {
     fn default() -> Self {
-        Self(Batches::new(MOST))
+        Self(Batches::new(MOST, REDEEMED_WITHIN))
     }
 }
 
@@ -107,6 +114,7 @@ type Outcome = Result<Redeemed, Denied>;
 enum Denied {
     Refused(Refusal),
     AccountDisabled,
+    AppDisabled,
     Suspended,
     /// The transaction failed: nothing is known.
     Failed,
@@ -176,6 +184,7 @@ impl Denied {
     const fn refusal(self) -> Refusal {
         match self {
             Self::Refused(refusal) => refusal,
+            Self::AppDisabled => Refusal::AppDisabled,
             Self::AccountDisabled | Self::Suspended | Self::Failed => Refusal::UserBarred,
         }
     }
@@ -186,6 +195,7 @@ impl From<Denied> for RedeemError {
         match denied {
             Denied::Refused(refusal) => Self::Refused(refusal),
             Denied::AccountDisabled => Self::AccountDisabled,
+            Denied::AppDisabled => Self::AppDisabled,
             Denied::Suspended => Self::Suspended,
             Denied::Failed => Self::Store(StoreError::Unavailable("the redemption failed")),
         }
@@ -212,17 +222,13 @@ async fn genuine(app: &App, text: &str, now: Millis) -> Stored<Option<Box<Ticket
 }
 
 async fn redeem_together(app: Arc<App>, items: Vec<Item>) -> Vec<Outcome> {
-    for _ in 0..3 {
-        match try_together(&app, &items).await {
-            Ok(outcomes) => return outcomes,
-            Err(error) if error.is_retryable() => {}
-            Err(error) => {
-                tracing::error!(%error, "tickets could not be redeemed");
-                break;
-            }
+    match past_deadlocks(StoreError::is_retryable, || try_together(&app, &items)).await {
+        Ok(outcomes) => outcomes,
+        Err(error) => {
+            tracing::error!(%error, "tickets could not be redeemed");
+            items.iter().map(|_| Err(Denied::Failed)).collect()
         }
     }
-    items.iter().map(|_| Err(Denied::Failed)).collect()
 }
 
 async fn try_together(app: &App, items: &[Item]) -> Stored<Vec<Outcome>> {
@@ -257,6 +263,14 @@ async fn try_together(app: &App, items: &[Item]) -> Stored<Vec<Outcome>> {
     let limits = app.config.session_limits();
     let entrants = redemptions::lock_entrants(&mut tx, &sessions, &limits, now).await?;
 
+    let version = entrants.values().map(|entrant| entrant.registry_version).max();
+    let clients = items.iter().map(|item| &item.client.id);
+    let enabled = match version {
+        Some(version) => apps::enabled(&app.db, &mut tx, version, clients).await?,
+        // Nobody enters.
+        None => HashSet::new(),
+    };
+
     let mut outcomes = Vec::with_capacity(items.len());
     let mut admissions = Vec::new();
     let mut newcomers: HashMap<(UserId, AppId), &Arc<Client>> = HashMap::new();
@@ -264,6 +278,9 @@ async fn try_together(app: &App, items: &[Item]) -> Stored<Vec<Outcome>> {
     for ((item, standing), spend) in items.iter().zip(standing).zip(&spends) {
         let entrant = entrants.get(&item.claims.sid);
         let outcome = match (standing, &spend.opens) {
+            (Ok(()), Some(_)) if entrant.is_some() && !enabled.contains(&item.client.id) => {
+                Err(Denied::AppDisabled)
+            }
             (Ok(()), Some(opens)) => admit(app, item, entrant, opens, now),
             (Err(refusal), _) => Err(Denied::Refused(refusal)),
             (Ok(()), None) => Err(Denied::Failed),
@@ -344,7 +361,7 @@ fn may_enter<'a>(
     if state == ActivationState::Suspended {
         return Err(Denied::Suspended);
     }
-    check_max_age(entrant.auth_time, item.max_age, now).map_err(Denied::Refused)?;
+    check_max_age(entrant.auth_time, item.max_age, &item.claims).map_err(Denied::Refused)?;
     Ok(entrant)
 }
 

@@ -32,6 +32,9 @@ pub enum ReplaceError {
 /// Seals everything under `new`; answers how many values that were.
 pub async fn replace_master_key(app: &App, new: &MasterKey) -> Result<usize, ReplaceError> {
     let mut tx = app.db.write().await?;
+    // No key is made between here and the commit; who made one before is seen below, and who waits to
+    // make one finds that its master key is the old one (`signing_keys::rotate`).
+    signing_keys::lock(&mut tx).await?;
     meta::put(&mut tx, FACT, &app.secrets.sealed(new, &app.random)).await?;
     let keys = signing_keys::all(&mut tx, PURPOSE).await?;
     for key in &keys {

@@ -10,12 +10,13 @@ use crate::{
     store::{
         Db, StoreError, Stored,
         apps::Snapshot,
-        audit,
+        audit, meta,
         signing_keys::{self, KeyRow},
     },
     tokens::{
         keyring::{Keyring, KeyringError, PUBLISHED_BEFORE, PURPOSE, new_key},
         master_key::MasterKey,
+        secrets::{FACT, Secrets},
     },
 };
 
@@ -90,6 +91,14 @@ pub async fn rotate(app: &App, overlap: Millis) -> Stored<String> {
     let mut tx = app.db.write().await?;
     // Raising the version first locks it: two rotations at once come one after the other.
     signing_keys::bump(&mut tx).await?;
+    // If the master key was replaced since this process read it, a key sealed under it would open for
+    // nobody once the old one is gone.
+    let sealed = meta::get(&mut tx, FACT).await?.unwrap_or_default();
+    if Secrets::open(&sealed, &app.master).is_err() {
+        return Err(StoreError::Unavailable(
+            "the master key was replaced meanwhile; run this again with the new one",
+        ));
+    }
     signing_keys::retire_all_in_use(&mut tx, PURPOSE, signs_from + overlap).await?;
     let key = new_key(&app.master, &app.random, now, signs_from);
     signing_keys::insert(&mut tx, PURPOSE, &key).await?;

@@ -59,10 +59,12 @@ pub async fn find(
     }))
 }
 
-/// Reads a stored cause.
+/// Reads a stored cause. A word of a later version, which may run beside this one, must not keep an
+/// app from its log.
 pub(super) fn cause(text: Option<String>) -> Stored<Cause> {
-    let text = text.unwrap_or_default();
-    Cause::parse(&text).ok_or(StoreError::Unreadable { what: "cause", why: text })
+    let text =
+        text.ok_or_else(|| StoreError::Unreadable { what: "cause", why: "none".to_owned() })?;
+    Ok(Cause::parse(&text).unwrap_or(Cause::Unknown))
 }
 
 /// An app session that this transaction ended.

@@ -7,7 +7,7 @@
 //! says which signing keys go with it, so that a retired key is refused at once, too.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, RwLock},
 };
 
@@ -86,6 +86,29 @@ impl Db {
             None => self.apps().await,
         }
     }
+}
+
+/// Those of `clients` that are enabled as of `version`, which the transaction has read. The copy at hand
+/// says so if it is of that version; if not, the table does.
+pub async fn enabled(
+    db: &Db,
+    tx: &mut Tx,
+    version: i64,
+    clients: impl Iterator<Item = &AppId>,
+) -> Stored<HashSet<AppId>> {
+    let at_hand = db.apps.at_hand().filter(|snapshot| snapshot.version == version);
+    let read = match at_hand {
+        Some(_) => Vec::new(),
+        None => all(tx).await?,
+    };
+    let is_enabled = |id: &AppId| {
+        let found = match &at_hand {
+            Some(snapshot) => snapshot.get(id).map(|app| &**app),
+            None => read.iter().find(|app| app.id == *id),
+        };
+        found.is_some_and(|app| app.disabled_at.is_none())
+    };
+    Ok(clients.filter(|id| is_enabled(id)).cloned().collect())
 }
 
 impl Registry {

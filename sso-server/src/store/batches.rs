@@ -1,11 +1,25 @@
 //! Things that arrive together are done together.
 
 use std::{
+    collections::VecDeque,
     future::Future,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use tokio::sync::oneshot;
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout},
+};
+
+/// Most items that wait; who comes then is told at once that nobody knows.
+const WAITING_MOST: usize = 2_048;
+/// Most batches at work at a time.
+const SHIFTS_MOST: usize = 4;
+/// A batch usually takes a few milliseconds. One that takes this long hangs, on a lock or on a
+/// connection that leads nowhere, and those behind it are not to hang with it: another shift begins.
+/// Not sooner, since the fewer batches there are, the more goes into each.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Collects items while a batch is being worked on; then all that have come in are the next one.
 /// Reaching the database costs the same for one item as for many. Under no load a batch is one
@@ -13,24 +27,27 @@ use tokio::sync::oneshot;
 pub struct Batches<I, O> {
     queue: Arc<Mutex<Queue<I, O>>>,
     most: usize,
+    within: Duration,
 }
 
 /// Items, and who waits for their outcome.
 struct Queue<I, O> {
-    waiting: Vec<(I, oneshot::Sender<O>)>,
-    /// Whether a task is at work and will see what is put in.
-    at_work: bool,
+    waiting: VecDeque<(I, oneshot::Sender<O>)>,
+    /// How many tasks are at work and will see what is put in.
+    at_work: usize,
+    /// When a batch was begun last.
+    begun: Instant,
 }
 
-/// The batch that the item was in came to no end.
+/// The batch that the item was in came to no end, or it was never in one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lost;
 
 impl<I: Send + 'static, O: Send + 'static> Batches<I, O> {
-    /// Batches of at most `most` items.
-    pub fn new(most: usize) -> Self {
-        let queue = Queue { waiting: Vec::new(), at_work: false };
-        Self { queue: Arc::new(Mutex::new(queue)), most }
+    /// Batches of at most `most` items, each of which is given up after `within`.
+    pub fn new(most: usize, within: Duration) -> Self {
+        let queue = Queue { waiting: VecDeque::new(), at_work: 0, begun: Instant::now() };
+        Self { queue: Arc::new(Mutex::new(queue)), most, within }
     }
 
     /// Hands in an item and waits for its outcome. `work` answers one outcome an item, in order.
@@ -45,16 +62,29 @@ impl<I: Send + 'static, O: Send + 'static> Batches<I, O> {
         F: Future<Output = Vec<O>> + Send + 'static,
     {
         let (sender, outcome) = oneshot::channel();
-        let idle = {
+        let begins = {
             let mut queue = lock(&self.queue);
-            queue.waiting.push((item, sender));
-            !std::mem::replace(&mut queue.at_work, true)
+            if queue.waiting.len() >= WAITING_MOST {
+                return Err(Lost);
+            }
+            queue.waiting.push_back((item, sender));
+            let hangs = queue.at_work < SHIFTS_MOST && queue.begun.elapsed() >= PATIENCE;
+            let begins = queue.at_work == 0 || hangs;
+            if begins {
+                queue.at_work += 1;
+                queue.begun = Instant::now();
+            }
+            begins
         };
-        if idle {
+        if begins {
             let shift = Shift { queue: self.queue.clone(), over: false };
-            tokio::spawn(shift.work(self.most, work));
+            tokio::spawn(shift.work(self.most, self.within, work));
         }
-        outcome.await.map_err(|_| Lost)
+        // Once for the batch before it, once for its own.
+        match timeout(2 * self.within, outcome).await {
+            Ok(Ok(outcome)) => Ok(outcome),
+            Ok(Err(_)) | Err(_) => Err(Lost),
+        }
     }
 }
 
@@ -67,24 +97,30 @@ struct Shift<I, O> {
 }
 
 impl<I, O> Shift<I, O> {
-    async fn work<F>(mut self, most: usize, work: impl Fn(Vec<I>) -> F)
+    async fn work<F>(mut self, most: usize, within: Duration, work: impl Fn(Vec<I>) -> F)
     where
         F: Future<Output = Vec<O>> + Send,
     {
         loop {
             let batch: Vec<(I, oneshot::Sender<O>)> = {
                 let mut queue = lock(&self.queue);
+                // Who has given up waiting is not worked for.
+                queue.waiting.retain(|(_, sender)| !sender.is_closed());
                 if queue.waiting.is_empty() {
-                    queue.at_work = false;
+                    queue.at_work -= 1;
                     drop(queue);
                     self.over = true;
                     return;
                 }
+                queue.begun = Instant::now();
                 let many = queue.waiting.len().min(most);
                 queue.waiting.drain(..many).collect()
             };
             let (items, senders): (Vec<I>, Vec<_>) = batch.into_iter().unzip();
-            for (outcome, sender) in work(items).await.into_iter().zip(senders) {
+            // What is given up is dropped with its connection or transaction; its senders go unused,
+            // which tells those who wait that nobody knows.
+            let outcomes = timeout(within, work(items)).await.unwrap_or_default();
+            for (outcome, sender) in outcomes.into_iter().zip(senders) {
                 let _ = sender.send(outcome);
             }
         }
@@ -93,11 +129,13 @@ impl<I, O> Shift<I, O> {
 
 impl<I, O> Drop for Shift<I, O> {
     fn drop(&mut self) {
-        // After a panic, or when the runtime ends, whoever still waits is told.
+        // After a panic, or when the runtime ends, whoever still waits for nobody is told.
         if !self.over {
             let mut queue = lock(&self.queue);
-            queue.waiting.clear();
-            queue.at_work = false;
+            queue.at_work -= 1;
+            if queue.at_work == 0 {
+                queue.waiting.clear();
+            }
         }
     }
 }
@@ -112,9 +150,53 @@ mod tests {
 
     use super::*;
 
+    const WITHIN: Duration = Duration::from_secs(60);
+
+    /// Never ends for 0, at once for everything else.
+    async fn hang_on_zero(items: Vec<usize>) -> Vec<usize> {
+        if items.contains(&0) {
+            std::future::pending::<()>().await;
+        }
+        items
+    }
+
+    // One connection that leads nowhere must not make everybody wait behind it.
+    #[tokio::test]
+    async fn a_batch_that_hangs_is_passed_and_then_given_up() {
+        let batches = Arc::new(Batches::<usize, usize>::new(8, 5 * PATIENCE));
+        let hanging = tokio::spawn({
+            let batches = batches.clone();
+            async move { batches.submit(0, hang_on_zero).await }
+        });
+        tokio::time::sleep(PATIENCE).await;
+        for number in 1..100 {
+            assert_eq!(batches.submit(number, hang_on_zero).await, Ok(number));
+        }
+        assert!(lock(&batches.queue).at_work <= 2, "a shift more, and not one for each");
+        assert_eq!(hanging.await.unwrap(), Err(Lost));
+        assert_eq!(batches.submit(1, hang_on_zero).await, Ok(1));
+        assert_eq!(lock(&batches.queue).at_work, 0);
+    }
+
+    #[tokio::test]
+    async fn only_so_many_wait_and_not_for_ever() {
+        let batches = Arc::new(Batches::<usize, usize>::new(1, PATIENCE));
+        let waiting: Vec<_> = (0..WAITING_MOST + 2)
+            .map(|_| {
+                let batches = batches.clone();
+                tokio::spawn(async move { batches.submit(0, hang_on_zero).await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        assert_eq!(batches.submit(1, hang_on_zero).await, Err(Lost), "no room");
+        for one in waiting {
+            assert_eq!(one.await.unwrap(), Err(Lost));
+        }
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn everybody_gets_their_own_outcome() {
-        let batches = Arc::new(Batches::<usize, usize>::new(8));
+        let batches = Arc::new(Batches::<usize, usize>::new(8, WITHIN));
         let rounds = Arc::new(AtomicUsize::new(0));
         let callers: Vec<_> = (0..100)
             .map(|number| {
@@ -142,7 +224,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_that_dies_is_lost_and_the_next_goes_on() {
-        let batches = Batches::<bool, ()>::new(8);
+        let batches = Batches::<bool, ()>::new(8, WITHIN);
         let work = |items: Vec<bool>| async move {
             assert!(!items.contains(&true), "die");
             items.into_iter().map(|_| ()).collect()

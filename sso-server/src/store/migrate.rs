@@ -136,8 +136,8 @@ async fn lock_beside(database: &Path) -> Result<File, MigrateError> {
 }
 
 impl Db {
-    /// Now that the tables exist: see that the commit watch counts as expected. Until then nothing
-    /// is kept at hand.
+    /// Now that the tables exist, made here or by somebody else: see that the commit watch counts as
+    /// expected. Until then nothing is kept at hand.
     pub async fn watch_commits(&self) -> Result<(), StoreError> {
         let Kind::Sqlite { watch, .. } = &self.kind else { return Ok(()) };
         watch.attach();

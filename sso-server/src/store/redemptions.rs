@@ -105,6 +105,8 @@ pub struct Entrant {
     pub disabled_at: Option<Millis>,
     /// What the app is told of them.
     pub profile: Profile,
+    /// The version of the app registry, which does not change before the transaction ends.
+    pub registry_version: i64,
     /// Standing at the apps entered so far.
     pub activations: HashMap<String, (ActivationState, Millis)>,
 }
@@ -183,6 +185,7 @@ pub async fn lock_entrants(
             address: row.try_get(5)?,
             disabled_at: None,
             profile: Profile::default(),
+            registry_version: 0,
             activations: HashMap::new(),
         };
         entrants.insert(id, entrant);
@@ -192,32 +195,34 @@ pub async fn lock_entrants(
 }
 
 /// Who they are, and where they stand. One statement: a row for each app that a person has entered,
-/// or one without.
-async fn fill_in_people(conn: &mut Conn, entrants: &mut HashMap<String, Entrant>) -> Stored<()> {
-    static SQL: LazyLock<Padded> = LazyLock::new(|| {
-        Padded::list(
-            "SELECT u.id, u.disabled_at, u.username, u.nickname, u.email, u.email_verified_at,
-                    u.locale, u.avatar_url, u.profile, u.app_flag, u.ac_flag, a.app_id, a.state, a.since
-             FROM users u LEFT JOIN activations a ON a.user_id = u.id WHERE u.id IN (",
-            0,
-            ")",
-        )
-    });
+/// or one without. And the version of the registry, locked: whoever disables an app changes it first,
+/// so they wait for what is recorded here, and then end it (SECURITY-CASES INV-05). SQLite has one
+/// writer and needs no lock for it, nor a word for one.
+async fn fill_in_people(tx: &mut Tx, entrants: &mut HashMap<String, Entrant>) -> Stored<()> {
+    const SELECT: &str = "SELECT u.id, u.disabled_at, u.username, u.nickname, u.email,
+            u.email_verified_at, u.locale, u.avatar_url, u.profile, u.app_flag, u.ac_flag, a.app_id,
+            a.state, a.since, r.version
+         FROM users u JOIN registry r ON r.id = 'apps' LEFT JOIN activations a ON a.user_id = u.id
+         WHERE u.id IN (";
+    static SQLITE: LazyLock<Padded> = LazyLock::new(|| Padded::list(SELECT, 0, ")"));
+    static POSTGRES: LazyLock<Padded> =
+        LazyLock::new(|| Padded::list(SELECT, 0, ") FOR SHARE OF r"));
     let users: Vec<UserId> = entrants.values().map(|entrant| entrant.user.clone()).collect();
     if users.is_empty() {
         return Ok(());
     }
-    let (sql, ids) = SQL.fit(&users);
+    let (sql, ids) = if tx.is_sqlite() { SQLITE.fit(&users) } else { POSTGRES.fit(&users) };
     let mut query = sqlx::query(sql);
     for id in ids {
         query = query.bind(id.as_str());
     }
-    for row in query.fetch_all(conn).await? {
+    for row in query.fetch_all(&mut **tx).await? {
         let user: String = row.try_get(0)?;
         let activation: Option<String> = row.try_get(11)?;
         for entrant in entrants.values_mut().filter(|entrant| entrant.user.as_str() == user) {
             if entrant.profile.username.is_empty() {
                 entrant.disabled_at = row.try_get(1)?;
+                entrant.registry_version = row.try_get(14)?;
                 entrant.profile = Profile {
                     username: row.try_get(2)?,
                     nickname: row.try_get(3)?,

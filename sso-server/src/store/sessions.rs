@@ -1,6 +1,9 @@
 //! `sessions`: Passport's own login state, a row a browser or device.
 
-use std::sync::{Arc, LazyLock, atomic::AtomicI64};
+use std::{
+    sync::{Arc, LazyLock, atomic::AtomicI64},
+    time::Duration,
+};
 
 use client_sdk::wire::Cause;
 use sqlx::{Row, any::AnyRow};
@@ -121,9 +124,12 @@ pub enum Found {
 /// silent redirect costs there (72 us without, 45 us with, of which 28 us are not the database's).
 pub(super) struct Lookups(Batches<Digest, Option<Arc<LiveSession>>>);
 
+/// Longer than a statement may take (`statement_timeout`): beyond it the connection leads nowhere.
+const LOOKED_UP_WITHIN: Duration = Duration::from_secs(6);
+
 impl Default for Lookups {
     fn default() -> Self {
-        Self(Batches::new(MOST))
+        Self(Batches::new(MOST, LOOKED_UP_WITHIN))
     }
 }
 

@@ -112,6 +112,14 @@ pub async fn reseal(conn: &mut Conn, kid: &str, old: &str, new: &str) -> Stored<
     Ok(done.rows_affected() == 1)
 }
 
+/// Keeps the set as it is until the transaction ends, without counting it as changed.
+pub async fn lock(tx: &mut Tx) -> Stored<()> {
+    sqlx::query("UPDATE registry SET version = version WHERE id = 'signing_keys'")
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
 /// Counts the set as changed, and the registry with it: whoever asks for apps hears of it.
 pub async fn bump(tx: &mut Tx) -> Stored<()> {
     sqlx::query("UPDATE registry SET version = version + 1 WHERE id = 'signing_keys'")

@@ -1,5 +1,7 @@
 //! `throttles`: counted attempts, under keys such as `account:…` and `address:…`.
 
+use std::sync::LazyLock;
+
 use super::{Conn, Stored};
 use crate::domain::{
     Millis,
@@ -19,44 +21,55 @@ pub enum Answer {
 }
 
 /// Counts an attempt if the counter is not blocked: one statement, so that of parallel attempts
-/// exactly the allowed number is granted (SECURITY-CASES L-07). [`Policy::wait_after`] says in Rust
-/// what the `CASE` says here; a test compares them. Without a wait `blocked_until` is 0 and not the
-/// present: of two attempts at once, the one whose clock was read first may be counted last.
+/// exactly the allowed number is granted (SECURITY-CASES L-07). [`Policy::count`] and
+/// [`Policy::wait_after`] say in Rust what the `CASE`s say here; a test compares them. Without a wait
+/// `blocked_until` is 0 and not the present: of two attempts at once, the one whose clock was read
+/// first may be counted last.
 pub async fn attempt(
     conn: &mut Conn,
     counter: &str,
     policy: Policy,
     now: Millis,
 ) -> Stored<Answer> {
-    let row: Option<(i64,)> = sqlx::query_as(
-        "INSERT INTO throttles (id, failures, blocked_until, last_failure_at)
-         VALUES ($1, 1, $2, $3)
-         ON CONFLICT (id) DO UPDATE SET
-             failures = CASE WHEN throttles.last_failure_at < $4 THEN 1
-                             ELSE throttles.failures + 1 END,
-             blocked_until = CASE WHEN throttles.last_failure_at < $4 THEN $2
-                                  WHEN throttles.failures + 1 < $5 THEN 0
-                                  WHEN throttles.failures + 1 < $5 + 3 THEN $3 + $6
-                                  WHEN throttles.failures + 1 < $5 + 6 THEN $3 + $7
-                                  ELSE $3 + $8 END,
-             last_failure_at = $3
-         WHERE throttles.blocked_until <= $3 OR throttles.blocked_until > $3 + $9
-         RETURNING failures",
-    )
-    .bind(counter)
-    .bind(match policy.wait_after(1) {
-        0 => 0,
-        wait => now + wait,
-    })
-    .bind(now)
-    .bind(now - FORGOTTEN_AFTER)
-    .bind(policy.free)
-    .bind(policy.waits[0])
-    .bind(policy.waits[1])
-    .bind(policy.waits[2])
-    .bind(LONGEST_WAIT)
-    .fetch_optional(&mut *conn)
-    .await?;
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        let elapsed = "(CASE WHEN $3 > throttles.last_failure_at THEN $3 - throttles.last_failure_at ELSE 0 END)";
+        let count = format!(
+            "(CASE WHEN throttles.last_failure_at < $4 OR throttles.failures <= {elapsed} / $10 THEN 1
+                   ELSE throttles.failures - {elapsed} / $10 + 1 END)"
+        );
+        format!(
+            "INSERT INTO throttles (id, failures, blocked_until, last_failure_at)
+             VALUES ($1, 1, $2, $3)
+             ON CONFLICT (id) DO UPDATE SET
+                 failures = {count},
+                 blocked_until = CASE WHEN {count} < $5 THEN 0
+                                      WHEN {count} < $5 + 3 THEN $3 + $6
+                                      WHEN {count} < $5 + 6 THEN $3 + $7
+                                      ELSE $3 + $8 END,
+                 last_failure_at = CASE WHEN throttles.last_failure_at < $4 THEN $3
+                                        ELSE $3 - {elapsed} % $11 END
+             WHERE throttles.blocked_until <= $3 OR throttles.blocked_until > $3 + $9
+             RETURNING failures"
+        )
+    });
+    let row: Option<(i64,)> = sqlx::query_as(SQL.as_str())
+        .bind(counter)
+        .bind(match policy.wait_after(1) {
+            0 => 0,
+            wait => now + wait,
+        })
+        .bind(now)
+        .bind(now - FORGOTTEN_AFTER)
+        .bind(policy.free)
+        .bind(policy.waits[0])
+        .bind(policy.waits[1])
+        .bind(policy.waits[2])
+        .bind(LONGEST_WAIT)
+        // Without a leak nothing is ever forgotten, and no time is left over.
+        .bind(policy.leak.unwrap_or(Millis::MAX))
+        .bind(policy.leak.unwrap_or(1))
+        .fetch_optional(&mut *conn)
+        .await?;
     if let Some((number,)) = row {
         return Ok(Answer::Granted(Attempt { counter: counter.to_owned(), number }));
     }

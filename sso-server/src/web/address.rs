@@ -44,18 +44,20 @@ impl Address {
 fn behind_proxies(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
     let ours = |address: &IpAddr| proxies.iter().any(|network| network.contains(address));
     let mut client = peer;
-    let named: Vec<&str> = headers
+    // By bytes: what a client wrote must not hide what our own proxy has added to it.
+    let named: Vec<&[u8]> = headers
         .get_all("x-forwarded-for")
-        .filter_map(|header| header.to_str().ok())
-        .flat_map(|header| header.split(','))
+        .flat_map(|header| header.as_bytes().split(|b| *b == b','))
         .collect();
     for hop in named.into_iter().rev() {
         if !ours(&client) {
             break;
         }
-        match hop.trim().parse::<IpAddr>() {
-            Ok(address) => client = address.to_canonical(),
-            Err(_) => break,
+        let address =
+            std::str::from_utf8(hop).ok().and_then(|hop| hop.trim().parse::<IpAddr>().ok());
+        match address {
+            Some(address) => client = address.to_canonical(),
+            None => break,
         }
     }
     client
@@ -90,7 +92,9 @@ mod tests {
         assert_eq!(client("10.0.0.1", &["1.2.3.4, 10.0.0.2"], &ours), "1.2.3.4");
         assert_eq!(client("10.0.0.1", &["6.6.6.6", "1.2.3.4"], &ours), "1.2.3.4");
         assert_eq!(client("10.0.0.1", &[], &ours), "10.0.0.1");
-        for odd in ["a", "unknown", "_x", "1.2.3.4:80", "fe80::1%eth0", ""] {
+        assert_eq!(client("10.0.0.1", &["\u{e9}, 1.2.3.4"], &ours), "1.2.3.4");
+        assert_eq!(client("10.0.0.1", &["\u{e9}", "1.2.3.4, 10.0.0.2"], &ours), "1.2.3.4");
+        for odd in ["\u{e9}", "a", "unknown", "_x", "1.2.3.4:80", "fe80::1%eth0", ""] {
             assert_eq!(client("10.0.0.1", &[odd], &ours), "10.0.0.1", "{odd:?}");
         }
     }

@@ -1,11 +1,17 @@
 //! Cookies by their raw names. `HttpRequest::cookie` decodes names, so that `__%48ost-x` reads as
 //! `__Host-x` without the protection of that prefix (SECURITY-CASES S-02).
+//!
+//! A neighbouring host can set cookies for all hosts below a common parent, ours among them, with any
+//! name and any bytes, but for names that begin with `__Host-`. So what is not ours is neither believed
+//! nor held against anybody: the door takes it out of the request ([`keep_ours`]), and whatever reads
+//! cookies further in, actix and actix-session too, sees only ours (S-03).
 
 use actix_web::{
     HttpRequest,
     cookie::{Cookie, SameSite, time::Duration},
     http::header::{COOKIE, HeaderMap, HeaderValue},
 };
+use percent_encoding::percent_decode;
 
 /// The session: HttpOnly, Secure, SameSite=Lax, this host only.
 pub const SESSION: &str = "__Host-passport";
@@ -18,62 +24,62 @@ pub const LANGUAGE: &str = "__Host-passport-lang";
 /// A one-time link on its way out of the URL.
 pub const SETUP: &str = "__Host-passport-setup";
 
-/// Most cookies of a request.
-const MOST: usize = 64;
+/// All of them.
+const OURS: [&str; 5] = [SESSION, FORM, DEVICE, LANGUAGE, SETUP];
 
-/// Blanks around names and values (RFC 6265 section 5.2).
-const BLANKS: [char; 2] = [' ', '\t'];
-
-/// What is wrong with a request's cookies.
+/// There are two cookies of one of our names, or a name is percent-encoded and would decode to one of
+/// ours: somebody tries to pass off a cookie as another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BadCookies {
-    /// A name is percent-encoded or not plain ASCII, or there are two of one name: somebody tries to
-    /// pass off a cookie as another. (A neighbouring host can set such cookies for us; it cannot set
-    /// `__Host-` ones.)
-    Ambiguous,
-    /// More than anybody needs.
-    TooMany,
-}
+pub struct Ambiguous;
 
-/// Checks the names of all cookies of a request.
-pub fn check(headers: &HeaderMap) -> Result<(), BadCookies> {
-    let mut names: Vec<&str> = Vec::new();
-    // actix reads no cookie at all from a request with such a header.
-    if headers.get_all(COOKIE).any(|header| text(header).is_none()) {
-        return Err(BadCookies::Ambiguous);
+/// Leaves only our cookies in a request: pairs whose name is one of ours byte for byte. Works on bytes,
+/// since others' cookies hold any.
+pub fn keep_ours(headers: &mut HeaderMap) -> Result<(), Ambiguous> {
+    let mut kept: [Option<&[u8]>; OURS.len()] = [None; OURS.len()];
+    for pair in headers.get_all(COOKIE).flat_map(|header| header.as_bytes().split(|b| *b == b';')) {
+        // Without a name it is nobody's, and not one that other readers could take for ours.
+        let Some(equals) = pair.iter().position(|b| *b == b'=') else { continue };
+        let (name, value) = (trim(&pair[..equals]), trim(&pair[equals + 1..]));
+        let one_of_ours = |name: &[u8]| OURS.iter().position(|ours| ours.as_bytes() == name);
+        match one_of_ours(name) {
+            Some(place) if kept[place].is_some() => return Err(Ambiguous),
+            // We set visible ASCII only. Other bytes would keep actix from reading the whole header.
+            Some(place) => kept[place] = Some(value).filter(|v| v.iter().all(u8::is_ascii_graphic)),
+            None if name.contains(&b'%') => {
+                let decoded: Vec<u8> = percent_decode(name).collect();
+                if one_of_ours(&decoded).is_some() {
+                    return Err(Ambiguous);
+                }
+            }
+            None => {}
+        }
     }
-    for name in pairs(headers).map(|(name, _)| name) {
-        // actix trims what Unicode calls a blank: `\u{2003}__Host-x` would become `__Host-x`.
-        let plain = name.bytes().all(|b| b.is_ascii() && b != b'%');
-        if !plain || names.contains(&name) {
-            return Err(BadCookies::Ambiguous);
+    let mut ours = Vec::new();
+    for (name, value) in OURS.iter().zip(kept) {
+        let Some(value) = value else { continue };
+        if !ours.is_empty() {
+            ours.extend_from_slice(b"; ");
         }
-        if names.len() == MOST {
-            return Err(BadCookies::TooMany);
-        }
-        names.push(name);
+        ours.extend([name.as_bytes(), b"=", value].into_iter().flatten());
+    }
+    let ours = HeaderValue::try_from(ours).ok().filter(|ours| !ours.is_empty());
+    headers.remove(COOKIE);
+    if let Some(ours) = ours {
+        headers.insert(COOKIE, ours);
     }
     Ok(())
 }
 
-/// The value of the one cookie of exactly this name.
+/// Without the blanks around it (RFC 6265 section 5.2), and no others: some readers also trim what
+/// Unicode calls a blank, and would read `\u{2003}__Host-x` as `__Host-x`.
+fn trim(bytes: &[u8]) -> &[u8] {
+    bytes.trim_ascii()
+}
+
+/// The value of the one cookie of exactly this name. The door has left no other.
 pub fn read<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
-    pairs(request.headers()).find(|(found, _)| *found == name).map(|(_, value)| value)
-}
-
-fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
-    headers
-        .get_all(COOKIE)
-        .filter_map(text)
-        .flat_map(|header| header.split(';'))
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (name.trim_matches(BLANKS), value.trim_matches(BLANKS)))
-        .filter(|(name, value)| !name.is_empty() || !value.is_empty())
-}
-
-/// As actix reads it: `HeaderValue::to_str` would be blind to any header with a letter beyond ASCII.
-fn text(header: &HeaderValue) -> Option<&str> {
-    std::str::from_utf8(header.as_bytes()).ok()
+    let header = request.headers().get(COOKIE)?.to_str().ok()?;
+    header.split("; ").find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
 /// A cookie of ours. `seconds` is its life; without, it goes with the browser.
@@ -99,35 +105,70 @@ mod tests {
 
     use super::*;
 
-    fn headers(values: &[&str]) -> HttpRequest {
-        let mut request = TestRequest::default();
+    /// What is left of a request with these `Cookie` headers.
+    fn kept(values: &[&[u8]]) -> Result<HttpRequest, Ambiguous> {
+        let mut headers = HeaderMap::new();
         for value in values {
-            request = request.append_header((COOKIE, *value));
+            headers.append(COOKIE, HeaderValue::from_bytes(value).unwrap());
         }
-        request.to_http_request()
+        keep_ours(&mut headers)?;
+        let mut request = TestRequest::default();
+        for (_, value) in &headers {
+            request = request.append_header((COOKIE, value.clone()));
+        }
+        Ok(request.to_http_request())
+    }
+
+    fn header(request: &HttpRequest) -> &[u8] {
+        request.headers().get(COOKIE).map_or(&[], HeaderValue::as_bytes)
     }
 
     // SECURITY-CASES S-02.
     #[test]
-    fn raw_names_only() {
-        let good = headers(&["a=1; __Host-passport=good; b=x=y"]);
-        assert_eq!(check(good.headers()), Ok(()));
-        assert_eq!(read(&good, SESSION), Some("good"));
-        assert_eq!(read(&good, "b"), Some("x=y"));
+    fn who_passes_off_a_cookie_as_ours_is_refused() {
         for bad in [
             &["__%48ost-passport=evil; __Host-passport=good"][..],
             &["__Host-passport=good; __%48ost-passport=evil"],
+            &["__Host-passport=good; __Host-passport%2Dform=evil"],
             &["__Host-passport=one; __Host-passport=two"],
             &["__Host-passport=one", "__Host-passport=two"],
-            &["a%3d=1"],
             // A letter beyond ASCII anywhere must not blind us to the rest.
             &["__%48ost-passport=evil; x=é"],
-            &["\u{2003}__Host-passport=evil"],
             &["__Host-passport=one; __Host-passport=two; x=é"],
         ] {
-            assert_eq!(check(headers(bad).headers()), Err(BadCookies::Ambiguous), "{bad:?}");
+            let bytes: Vec<&[u8]> = bad.iter().map(|text| text.as_bytes()).collect();
+            assert_eq!(kept(&bytes).err(), Some(Ambiguous), "{bad:?}");
         }
-        let many = (0..65).map(|n| format!("c{n}=1")).collect::<Vec<_>>().join("; ");
-        assert_eq!(check(headers(&[&many]).headers()), Err(BadCookies::TooMany));
+    }
+
+    // SECURITY-CASES S-03: whatever a neighbour sets, our own are read, by us and by actix.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "what actix reads is the point")]
+    fn what_is_not_ours_is_not_there() {
+        let many = (0..500).map(|n| format!("c{n}=1; ")).collect::<String>();
+        for foreign in [
+            &b"a=1; b=2; "[..],
+            b"a=1; a=1; ",
+            b"x=\xff\xfe; ",
+            b"\xff=1; ",
+            "é=é; ".as_bytes(),
+            b"a%3d=1; %=; %zz=1; a%00b=1; ",
+            b"foo; =; ; =x; __Host-passport; ",
+            "\u{2003}__Host-passport=evil; __Host-passport\u{a0}=evil; ".as_bytes(),
+            b"__host-passport=evil; __Host-passport-x=evil; passport=evil; ",
+            many.as_bytes(),
+        ] {
+            let request = kept(&[foreign, b"__Host-passport=x=y ; b=\xff", foreign]).unwrap();
+            assert_eq!(header(&request), b"__Host-passport=x=y");
+            assert_eq!(read(&request, SESSION), Some("x=y"));
+            assert_eq!(request.cookie(SESSION).unwrap().value(), "x=y");
+            assert_eq!(read(&request, FORM), None);
+            assert_eq!(header(&kept(&[foreign]).unwrap()), b"");
+        }
+        let all =
+            kept(&[b"__Host-passport=s;__Host-passport-form=\xff", b"__Host-passport-lang=ru"]);
+        let all = all.unwrap();
+        assert_eq!(header(&all), b"__Host-passport=s; __Host-passport-lang=ru");
+        assert_eq!((read(&all, SESSION), read(&all, LANGUAGE)), (Some("s"), Some("ru")));
     }
 }

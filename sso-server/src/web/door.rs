@@ -1,4 +1,5 @@
-//! The door: what no honest client sends is refused before anything looks at it.
+//! The door: what no honest client sends is refused before anything looks at it, and of the cookies
+//! only our own are let in.
 
 use std::net::SocketAddr;
 
@@ -26,10 +27,13 @@ enum Refusal {
 
 /// Refuses them.
 pub async fn refuse_the_dishonest(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody, BoxBody>>, Error> {
-    match check(&request) {
+    let passed = check(&request).and_then(|()| {
+        cookies::keep_ours(request.headers_mut()).map_err(|cookies::Ambiguous| Refusal::Cookies)
+    });
+    match passed {
         Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
         Err(refusal) => Ok(request.into_response(explain(refusal)).map_into_right_body()),
     }
@@ -51,7 +55,7 @@ fn check(request: &ServiceRequest) -> Result<(), Refusal> {
     if !known && !matches!(uri.path(), "/healthz" | "/readyz") {
         return Err(Refusal::Host);
     }
-    cookies::check(request.headers()).map_err(|_| Refusal::Cookies)
+    Ok(())
 }
 
 /// In plain text: who meets this is a program, or a browser that somebody has meddled with.

@@ -99,6 +99,11 @@ async fn the_last_admin_stays_even_under_a_race() {
         let list = home.json(&["user", "list", "--json"]);
         let left = list.as_array().unwrap().iter().filter(|user| user["disabled"] == false).count();
         assert_eq!(left, 1, "{statuses:?}: {list}");
+        // Refused is refused: nothing of it is kept when the command ends.
+        for name in ["ann", "bob", "ann", "bob"] {
+            assert!(!home.run(&["user", "disable", name]).status.success());
+        }
+        assert_eq!(home.json(&["user", "list", "--json"]), list);
     })
     .await;
 }

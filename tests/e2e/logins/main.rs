@@ -20,6 +20,7 @@ mod fixation;
 mod forms;
 mod limits;
 mod names;
+mod networks;
 mod password_change;
 mod passwords;
 mod prompts;

@@ -13,9 +13,11 @@
 //! - there is no development mode; plain http is for loopback alone.
 //! - not built. There is no nightly look at names, and no question before a first visit.
 
+mod age;
 mod alive;
 mod binding;
 mod claims;
+mod disabled_apps;
 mod disclosure;
 mod failing_store;
 mod forge;

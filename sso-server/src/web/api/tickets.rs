@@ -49,6 +49,8 @@ fn refused(error: RedeemError) -> ApiError {
         RedeemError::AccountDisabled => {
             ApiError::new(ErrorCode::AccountDisabled, "The person cannot sign in at the moment.")
         }
+        // As it would have been a moment later, before anything was looked at.
+        RedeemError::AppDisabled => ApiError::invalid_client(),
         RedeemError::Suspended => {
             ApiError::new(ErrorCode::NotAllowed, "The person is suspended at this app.")
         }
