@@ -1,6 +1,6 @@
 //! `app …`
 
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use serde_json::json;
 
 use super::{Refused, output};
@@ -11,7 +11,7 @@ use crate::{
         return_url::{Origin, ReturnUrl},
         seconds,
     },
-    flows::apps::{self, AddApp},
+    flows::apps::{self, AddApp, ChangeApp},
 };
 
 #[derive(Debug, Subcommand)]
@@ -38,6 +38,45 @@ pub(super) enum Command {
         /// Let it end every session of a person
         #[arg(long)]
         may_end_user: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change what is registered of an app; what is not named stays as it is
+    #[command(group(ArgGroup::new("change").required(true).multiple(true)))]
+    Set {
+        /// Which app
+        id: String,
+        /// The name people see
+        #[arg(long, group = "change")]
+        name: Option<String>,
+        /// Where tickets may go, exactly, in place of all before; may be repeated
+        #[arg(long, value_name = "URL", num_args = 1.., group = "change")]
+        return_to: Option<Vec<String>>,
+        /// Who may ask from inside a page, exactly, in place of all before; may be repeated
+        #[arg(long, value_name = "ORIGIN", num_args = 1.., group = "change")]
+        origin: Option<Vec<String>>,
+        /// Let nobody ask from inside a page
+        #[arg(long, group = "change", conflicts_with = "origin")]
+        no_origin: bool,
+        /// Where events are pushed
+        #[arg(long, value_name = "URL", group = "change")]
+        events_url: Option<String>,
+        /// Push events no more
+        #[arg(long, group = "change", conflicts_with = "events_url")]
+        no_events_url: bool,
+        /// Allow JSONP
+        #[arg(long, group = "change")]
+        jsonp: bool,
+        /// Forbid JSONP
+        #[arg(long, group = "change", conflicts_with = "jsonp")]
+        no_jsonp: bool,
+        /// Let it end every session of a person
+        #[arg(long, group = "change")]
+        may_end_user: bool,
+        /// Let it end every session of a person no more
+        #[arg(long, group = "change", conflicts_with = "may_end_user")]
+        no_may_end_user: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -98,6 +137,42 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
                     "Registered {id}. Its secret, which is not shown again:\n  {}",
                     secret.expose()
                 ));
+            }
+        }
+        Command::Set {
+            id,
+            name,
+            return_to,
+            origin,
+            no_origin,
+            events_url,
+            no_events_url,
+            jsonp,
+            no_jsonp,
+            may_end_user,
+            no_may_end_user,
+            json,
+        } => {
+            let switch = |on: bool, off: bool| (on || off).then_some(on);
+            let change = ChangeApp {
+                name: name.as_deref(),
+                return_urls: return_to.as_deref(),
+                origins: if no_origin { Some(&[]) } else { origin.as_deref() },
+                events_url: if no_events_url {
+                    Some(None)
+                } else {
+                    events_url.as_deref().map(Some)
+                },
+                jsonp: switch(jsonp, no_jsonp),
+                may_end_user: switch(may_end_user, no_may_end_user),
+            };
+            let (client, changed) = apps::update(app, &id, change).await?;
+            if json {
+                output::json(&as_json(&client));
+            } else if changed.is_empty() {
+                output::say(&format!("{id} is so already."));
+            } else {
+                output::say(&format!("Changed {id}: {}.", changed.join(", ")));
             }
         }
         Command::List { json } => {

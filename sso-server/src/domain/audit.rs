@@ -37,7 +37,7 @@ pub enum Act {
     PasswordSet,
     /// An app was registered.
     AppAdded,
-    /// An app was changed: disabled, enabled, deleted, new secret.
+    /// An app was changed: its registration, its secret, disabled, enabled, deleted.
     AppChanged,
     /// A signing key was made or retired.
     KeyRotated,

@@ -1,6 +1,7 @@
 //! Apps, as an operator manages them.
 
 use client_sdk::wire::Cause;
+use serde_json::{Value, json};
 
 use super::{
     end_session::Ending,
@@ -78,34 +79,17 @@ pub enum AppsError {
 
 /// Registers an app; answers it and its secret, which nobody sees again.
 pub async fn add(app: &App, new: AddApp<'_>) -> Result<(Client, Token), AppsError> {
-    let id = AppId::parse(new.id)?;
-    let name = new.name.trim();
-    if !(1..=100).contains(&name.chars().count()) || name.chars().any(char::is_control) {
-        return Err(AppsError::Name);
-    }
-    let bad = |url: &str, why| AppsError::Url { url: url.to_owned(), why };
-    let mut return_urls = Vec::new();
-    for url in new.return_urls {
-        return_urls.push(ReturnUrl::register(url).map_err(|why| bad(url, why))?);
-    }
-    let mut origins = Vec::new();
-    for origin in new.origins {
-        origins.push(Origin::register(origin).map_err(|why| bad(origin, why))?);
-    }
-    if let Some(url) = new.events_url {
-        checked(url).map_err(|why| bad(url, why))?;
-    }
     let now = app.clock.now();
     let secret = Token::fresh(&app.random);
     let mut client = Client {
-        id,
+        id: AppId::parse(new.id)?,
         bit: 0,
-        name: name.to_owned(),
+        name: name(new.name)?,
         secret: secret.digest(),
         previous_secret: None,
-        return_urls,
-        origins,
-        events_url: new.events_url.map(str::to_owned),
+        return_urls: each(new.return_urls, ReturnUrl::register)?,
+        origins: each(new.origins, Origin::register)?,
+        events_url: new.events_url.map(events_url).transpose()?,
         jsonp_since: new.jsonp.then_some(now),
         may_end_user_since: new.may_end_user.then_some(now),
         disabled_at: None,
@@ -123,6 +107,103 @@ pub async fn add(app: &App, new: AddApp<'_>) -> Result<(Client, Token), AppsErro
     audit::append(&mut tx, &[entry], &app.random).await?;
     tx.commit().await?;
     Ok((client, secret))
+}
+
+/// What is to be different about an app. `None` leaves it as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ChangeApp<'a> {
+    /// The name people see.
+    pub name: Option<&'a str>,
+    /// Where tickets may go: all of it, not what is added.
+    pub return_urls: Option<&'a [String]>,
+    /// Who may ask from inside a page: all of it.
+    pub origins: Option<&'a [String]>,
+    /// Where events are pushed; `Some(None)` pushes no more.
+    pub events_url: Option<Option<&'a str>>,
+    /// Whether JSONP is allowed.
+    pub jsonp: Option<bool>,
+    /// Whether it may end every session of a person.
+    pub may_end_user: Option<bool>,
+}
+
+/// Changes what is registered of an app, held to the rules of [`add`]; answers it and the names of
+/// what is different now. Every node obeys at once. Its sessions go on.
+pub async fn update(
+    app: &App,
+    id: &str,
+    change: ChangeApp<'_>,
+) -> Result<(Client, Vec<&'static str>), AppsError> {
+    let id = registered(app, id).await?;
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let old = apps::find_to_change(&mut tx, &id).await?;
+    let old = old.ok_or_else(|| AppsError::Unknown(id.to_string()))?;
+    let mut new = old.clone();
+    if let Some(text) = change.name {
+        new.name = name(text)?;
+    }
+    if let Some(urls) = change.return_urls {
+        new.return_urls = each(urls, ReturnUrl::register)?;
+    }
+    if let Some(origins) = change.origins {
+        new.origins = each(origins, Origin::register)?;
+    }
+    if let Some(url) = change.events_url {
+        new.events_url = url.map(events_url).transpose()?;
+    }
+    if let Some(allowed) = change.jsonp {
+        new.jsonp_since = allowed.then(|| old.jsonp_since.unwrap_or(now));
+    }
+    if let Some(allowed) = change.may_end_user {
+        new.may_end_user_since = allowed.then(|| old.may_end_user_since.unwrap_or(now));
+    }
+    let mut entry = Entry::new(now, Act::AppChanged).app(&id).fact("change", "registration");
+    let mut changed = Vec::new();
+    for ((field, before), (_, after)) in registration(&old).into_iter().zip(registration(&new)) {
+        if before != after {
+            entry = entry.fact(field, json!({ "from": before, "to": after }));
+            changed.push(field);
+        }
+    }
+    if changed.is_empty() {
+        return Ok((old, changed));
+    }
+    apps::update(&mut tx, &new).await?;
+    audit::append(&mut tx, &[entry], &app.random).await?;
+    tx.commit().await?;
+    Ok((new, changed))
+}
+
+/// What an operator registers, under the names of the command line.
+fn registration(client: &Client) -> [(&'static str, Value); 6] {
+    let urls: Vec<&str> = client.return_urls.iter().map(ReturnUrl::as_str).collect();
+    let origins: Vec<&str> = client.origins.iter().map(Origin::as_str).collect();
+    [
+        ("name", json!(client.name)),
+        ("return_to", json!(urls)),
+        ("origins", json!(origins)),
+        ("events_url", json!(client.events_url)),
+        ("jsonp", json!(client.jsonp_since.is_some())),
+        ("may_end_user", json!(client.may_end_user_since.is_some())),
+    ]
+}
+
+fn name(text: &str) -> Result<String, AppsError> {
+    let name = text.trim();
+    if !(1..=100).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+        return Err(AppsError::Name);
+    }
+    Ok(name.to_owned())
+}
+
+fn each<T>(urls: &[String], read: fn(&str) -> Result<T, UrlError>) -> Result<Vec<T>, AppsError> {
+    let bad = |url: &str, why| AppsError::Url { url: url.to_owned(), why };
+    urls.iter().map(|url| read(url).map_err(|why| bad(url, why))).collect()
+}
+
+fn events_url(url: &str) -> Result<String, AppsError> {
+    checked(url).map_err(|why| AppsError::Url { url: url.to_owned(), why })?;
+    Ok(url.to_owned())
 }
 
 async fn registered(app: &App, id: &str) -> Result<AppId, AppsError> {

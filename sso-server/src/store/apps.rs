@@ -112,13 +112,33 @@ async fn version(conn: &mut Conn) -> Stored<i64> {
     Ok(version)
 }
 
-const COLUMNS: &str = "SELECT id, bit, name, secret_digest, previous_secret_digest,
-    previous_secret_until, return_urls, origins, events_url, jsonp_since, may_end_user_since,
-    disabled_at, created_at FROM apps WHERE deleted_at IS NULL ORDER BY id";
-
 /// All apps that were not deleted, by id.
 pub async fn all(conn: &mut Conn) -> Stored<Vec<App>> {
-    sqlx::query(COLUMNS).fetch_all(conn).await?.iter().map(from_row).collect()
+    let rows = sqlx::query(
+        "SELECT id, bit, name, secret_digest, previous_secret_digest, previous_secret_until,
+                return_urls, origins, events_url, jsonp_since, may_end_user_since, disabled_at,
+                created_at
+         FROM apps WHERE deleted_at IS NULL ORDER BY id",
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(from_row).collect()
+}
+
+/// An app that is about to be changed. Raising the version first locks its row: of two changes that
+/// meet, one waits, and then sees the other.
+pub async fn find_to_change(tx: &mut Tx, id: &AppId) -> Stored<Option<App>> {
+    changed(tx).await?;
+    let row = sqlx::query(
+        "SELECT id, bit, name, secret_digest, previous_secret_digest, previous_secret_until,
+                return_urls, origins, events_url, jsonp_since, may_end_user_since, disabled_at,
+                created_at
+         FROM apps WHERE deleted_at IS NULL AND id = $1",
+    )
+    .bind(id.as_str())
+    .fetch_optional(&mut **tx)
+    .await?;
+    row.as_ref().map(from_row).transpose()
 }
 
 fn from_row(row: &AnyRow) -> Stored<App> {
@@ -145,6 +165,10 @@ fn list(json: String) -> Stored<Vec<String>> {
         .map_err(|error| StoreError::Unreadable { what: "apps", why: error.to_string() })
 }
 
+fn json_list<'a>(list: impl Iterator<Item = &'a str>) -> String {
+    serde_json::Value::from_iter(list).to_string()
+}
+
 /// Every change to an app or a signing key goes through here: other nodes see the version, our own
 /// cache forgets.
 pub(super) async fn changed(tx: &mut Tx) -> Stored<()> {
@@ -163,7 +187,6 @@ pub async fn insert(tx: &mut Tx, app: &App) -> Stored<i64> {
     changed(tx).await?;
     let (bit,): (i64,) =
         sqlx::query_as("SELECT COALESCE(MAX(bit), -1) + 1 FROM apps").fetch_one(&mut **tx).await?;
-    let json = |list: Vec<&str>| serde_json::Value::from(list).to_string();
     sqlx::query(
         "INSERT INTO apps (id, bit, name, secret_digest, return_urls, origins, events_url,
              jsonp_since, may_end_user_since, created_at)
@@ -173,8 +196,8 @@ pub async fn insert(tx: &mut Tx, app: &App) -> Stored<i64> {
     .bind(bit)
     .bind(&app.name)
     .bind(app.secret.as_str())
-    .bind(json(app.return_urls.iter().map(ReturnUrl::as_str).collect()))
-    .bind(json(app.origins.iter().map(Origin::as_str).collect()))
+    .bind(json_list(app.return_urls.iter().map(ReturnUrl::as_str)))
+    .bind(json_list(app.origins.iter().map(Origin::as_str)))
     .bind(app.events_url.as_deref())
     .bind(app.jsonp_since)
     .bind(app.may_end_user_since)
@@ -186,6 +209,25 @@ pub async fn insert(tx: &mut Tx, app: &App) -> Stored<i64> {
         .execute(&mut **tx)
         .await?;
     Ok(bit)
+}
+
+/// Writes what an operator registers of an app. To be read before by [`find_to_change`].
+pub async fn update(tx: &mut Tx, app: &App) -> Stored<()> {
+    sqlx::query(
+        "UPDATE apps SET name = $1, return_urls = $2, origins = $3, events_url = $4,
+             jsonp_since = $5, may_end_user_since = $6
+         WHERE id = $7 AND deleted_at IS NULL",
+    )
+    .bind(&app.name)
+    .bind(json_list(app.return_urls.iter().map(ReturnUrl::as_str)))
+    .bind(json_list(app.origins.iter().map(Origin::as_str)))
+    .bind(app.events_url.as_deref())
+    .bind(app.jsonp_since)
+    .bind(app.may_end_user_since)
+    .bind(app.id.as_str())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// Shuts an app off or lets it back in; `false` when there is no such app or nothing changes.

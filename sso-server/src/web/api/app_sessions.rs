@@ -42,7 +42,7 @@ pub async fn end(
         Err(EndError::NotFound) => Err(ApiError::not_found()),
         Err(EndError::NotAllowed) => Err(ApiError::new(
             ErrorCode::NotAllowed,
-            "Register the app with --may-end-user to let it end every session of a person.",
+            "An operator lets an app end every session of a person: sso-server app set ID --may-end-user.",
         )),
         Err(EndError::Store(error)) => Err(error.into()),
     }
