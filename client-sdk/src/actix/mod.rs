@@ -1,11 +1,12 @@
 //! Passport for actix-web: the routes below `/sso`, the extractors, the follower.
 
 mod follower;
+mod receiver;
 mod routes;
 mod signed_in;
 
 use std::{
-    sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -18,6 +19,7 @@ use crate::{
     client::{CallError, Client, ClientError},
     events::Knowledge,
     session::AppSession,
+    webhook::Seen,
     wire::{Cause, EndScope, Ended, Seconds},
 };
 
@@ -31,7 +33,12 @@ struct Shared {
     client: Client,
     instance: String,
     knowledge: RwLock<Knowledge>,
+    /// Pushed events that were applied.
+    seen: Mutex<Seen>,
 }
+
+/// So many pushed events are remembered: far more than come within a message's time.
+const SEEN_MOST: usize = 10_000;
 
 impl Passport {
     /// Prepares everything and begins to follow the app's events, on the runtime that this is called
@@ -43,24 +50,31 @@ impl Passport {
             .unwrap_or_else(|| URL_SAFE_NO_PAD.encode(crate::client::random::<12>()));
         let knowledge = Knowledge::new(settings.max_staleness, settings.when_stale);
         let client = Client::new(settings)?;
-        let shared = Shared { client, instance, knowledge: RwLock::new(knowledge) };
+        let shared = Shared {
+            client,
+            instance,
+            knowledge: RwLock::new(knowledge),
+            seen: Mutex::new(Seen::new(SEEN_MOST)),
+        };
         let passport = Self { shared: Arc::new(shared) };
         tokio::spawn(follower::follow(Arc::downgrade(&passport.shared)));
         Ok(passport)
     }
 
     /// The routes: `GET /sso/login?next=/path`, `GET /sso/callback`, `POST /sso/logout` (form field
-    /// `scope`: `app` or `session`).
+    /// `scope`: `app` or `session`), and, when the settings hold an events secret, `POST /sso/events`.
     pub fn routes(&self) -> impl FnOnce(&mut ServiceConfig) + use<> {
         let passport = self.clone();
         move |config| {
             let mount = passport.settings().mount.clone();
-            config.app_data(Data::new(passport)).service(
-                scope(&mount)
-                    .route("/login", get().to(routes::login))
-                    .route("/callback", get().to(routes::callback))
-                    .route("/logout", post().to(routes::logout)),
-            );
+            let mut routes = scope(&mount)
+                .route("/login", get().to(routes::login))
+                .route("/callback", get().to(routes::callback))
+                .route("/logout", post().to(routes::logout));
+            if !passport.settings().events_secrets().is_empty() {
+                routes = routes.route("/events", post().to(receiver::receive));
+            }
+            config.app_data(Data::new(passport)).service(routes);
         }
     }
 
