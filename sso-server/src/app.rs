@@ -23,6 +23,7 @@ use crate::{
         master_key::{MasterKey, MasterKeyError},
         secrets::Secrets,
     },
+    upstream::transport::Transport,
 };
 
 /// Most signs of life that are being written down at a time; what is beyond waits for its next one.
@@ -53,6 +54,8 @@ pub struct App {
     pub lanes: Lanes,
     /// Signs of life under way.
     pub touches: Arc<Semaphore>,
+    /// The way out to apps and other servers.
+    pub transport: Transport,
     /// Figures for whoever watches.
     pub metrics: Metrics,
 }
@@ -124,6 +127,7 @@ impl App {
             },
             random,
         )?;
+        let transport = Transport::new(&config);
         Ok(Arc::new(Self {
             config,
             db,
@@ -136,6 +140,7 @@ impl App {
             redemptions: Redemptions::default(),
             lanes: Lanes::default(),
             touches: Arc::new(Semaphore::new(TOUCHES)),
+            transport,
             metrics: Metrics::default(),
         }))
     }

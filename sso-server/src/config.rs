@@ -19,7 +19,8 @@ use crate::domain::{
 /// Prefix of environment variables: `SSO_SERVER__LISTEN`.
 pub(crate) const PREFIX: &str = "SSO_";
 /// Settings that are lists: in the environment and in flags, with commas.
-const LISTS: [&str; 2] = ["server.trusted_proxies", "server.metrics_from"];
+const LISTS: [&str; 3] =
+    ["server.trusted_proxies", "server.metrics_from", "outgoing.allow_networks"];
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -39,6 +40,8 @@ pub struct Config {
     pub ticket: Ticket,
     /// What apps hear.
     pub events: Events,
+    /// Where requests to apps and other servers may go.
+    pub outgoing: Outgoing,
     /// Password hashing and choosing.
     pub password: Password,
     /// How often somebody may try.
@@ -205,6 +208,16 @@ impl Default for Events {
     fn default() -> Self {
         Self { lease: Period::seconds(60), longest_wait: Period::seconds(50) }
     }
+}
+
+/// `[outgoing]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Outgoing {
+    /// Whether this machine itself may be reached: for tests and the demo.
+    pub allow_loopback: bool,
+    /// Private networks that may be reached, as addresses or networks: an app's back channel.
+    pub allow_networks: Vec<String>,
 }
 
 /// `[password]`
@@ -575,16 +588,15 @@ impl Config {
             check(false, &|| format!("server.public_url: {why}"));
         }
         let networks = [
-            ("trusted_proxies", &self.server.trusted_proxies),
-            ("metrics_from", &self.server.metrics_from),
+            ("server.trusted_proxies", &self.server.trusted_proxies),
+            ("server.metrics_from", &self.server.metrics_from),
+            ("outgoing.allow_networks", &self.outgoing.allow_networks),
         ];
         for (key, network) in
             networks.into_iter().flat_map(|(key, all)| all.iter().map(move |one| (key, one)))
         {
             check(parse_network(network).is_some(), &|| {
-                format!(
-                    "server.{key}: `{network}` is neither an address nor a network such as 10.0.0.0/8"
-                )
+                format!("{key}: `{network}` is neither an address nor a network such as 10.0.0.0/8")
             });
         }
         let scheme = self.database.url.split_once(':').map(|(scheme, _)| scheme);
@@ -681,6 +693,11 @@ impl Config {
     /// The networks that may read `/metrics`.
     pub fn metrics_from(&self) -> Vec<IpNet> {
         self.server.metrics_from.iter().filter_map(|text| parse_network(text)).collect()
+    }
+
+    /// Private networks that outgoing requests may reach.
+    pub fn outgoing_networks(&self) -> Vec<IpNet> {
+        self.outgoing.allow_networks.iter().filter_map(|text| parse_network(text)).collect()
     }
 
     /// How long sessions hold.

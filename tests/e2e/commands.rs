@@ -255,7 +255,8 @@ async fn whatever_is_listed_or_made_can_be_had_as_json() {
         let one = value.get(0).unwrap_or(value);
         one.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ")
     };
-    let app = "bit created_at disabled events_url id jsonp may_end_user name origins return_to";
+    let app =
+        "bit created_at disabled events_url id jsonp may_end_user name origins push return_to";
     let made = [
         "app",
         "add",

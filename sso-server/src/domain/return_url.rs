@@ -57,6 +57,11 @@ pub enum UrlError {
     /// A query parameter that Passport adds itself.
     #[error("the query of a return URL cannot contain ticket, state, error or sid")]
     Reserved,
+    /// Nobody listens behind a private-use scheme.
+    #[error(
+        "an events URL begins with https://, or with http:// to localhost or a loopback address"
+    )]
+    NotWeb,
     /// More than scheme, host and port.
     #[error("an origin is scheme://host or scheme://host:port and nothing more")]
     NotAnOrigin,

@@ -40,6 +40,7 @@ mod migrate;
 pub mod one_time_links;
 mod padded;
 pub mod pending_logins;
+pub mod push_streams;
 pub mod redemptions;
 mod session_cache;
 pub mod sessions;
