@@ -232,7 +232,7 @@ async fn push(
     let found = |verdict| Some(Finding { listener: PUSH.to_owned(), version: None, verdict });
     let node = fresh_text(app.clock.now(), &app.random);
     loop {
-        if let Turn::Failed(problem) = send_all(app, &node, &client.id).await? {
+        if let Turn::Failed(problem) = send_all(app, &node, &client.id, Some(deadline)).await? {
             return Ok(found(Verdict::Failed {
                 problem: problem.word().to_owned(),
                 error: problem.to_string(),

@@ -22,6 +22,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use tokio::{
     sync::Semaphore,
     task::{Id, JoinSet},
+    time::Instant,
 };
 
 use super::follow_events::{event, note_in};
@@ -38,7 +39,7 @@ use crate::{
         seconds,
     },
     store::{
-        Stored, Topic,
+        Stored, Topic, Waiter,
         app_instances::{self, Contact},
         audit,
         events::{self, StoredEvent},
@@ -66,7 +67,7 @@ const TRIES: usize = 4;
 pub enum Turn {
     /// Somebody else is at it, or it is not due.
     NotOurs,
-    /// Everything is delivered.
+    /// Everything is delivered, or the time is up.
     Done {
         /// How many events that were.
         delivered: u64,
@@ -124,13 +125,14 @@ impl Problem {
 /// Sends what there is to send, for all apps, until dropped.
 pub async fn run(app: Arc<App>) {
     let node = fresh_text(app.clock.now(), &app.random);
-    let mut waiter = app.db.waiter(Topic::AnyEvents);
+    // Nobody is kept awake where nothing is pushed.
+    let mut waiter: Option<Waiter> = None;
     let (healthy, failing) = (Arc::new(Semaphore::new(HEALTHY)), Arc::new(Semaphore::new(FAILING)));
     let mut turns: JoinSet<()> = JoinSet::new();
     let mut busy: HashMap<Id, AppId> = HashMap::new();
     loop {
         let at_work: HashSet<AppId> = busy.values().cloned().collect();
-        let due = match due(&app).await {
+        let due = match look(&app, &mut waiter).await {
             Ok(due) => due,
             Err(error) => {
                 tracing::warn!(%error, "cannot look for events to push; trying again");
@@ -143,7 +145,7 @@ pub async fn run(app: Arc<App>) {
             let (app, node, name) = (app.clone(), node.clone(), client.clone());
             let turn = turns.spawn(async move {
                 let _place = place;
-                if let Err(error) = send_all(&app, &node, &name).await {
+                if let Err(error) = send_all(&app, &node, &name, None).await {
                     tracing::warn!(app = %name, %error, "cannot push; trying again");
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
@@ -151,25 +153,44 @@ pub async fn run(app: Arc<App>) {
             busy.insert(turn.id(), client);
         }
         tokio::select! {
-            () = waiter.news() => {}
+            () = news(&mut waiter) => {}
             Some(done) = turns.join_next_with_id(), if !turns.is_empty() => {
                 busy.remove(&done.map_or_else(|error| error.id(), |(id, ())| id));
             }
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
-        if waiter.is_closed() {
+        if waiter.as_ref().is_some_and(Waiter::is_closed) {
             return;
         }
     }
 }
 
-/// Streams with something to send, and how often each has just failed.
-async fn due(app: &App) -> Stored<Vec<(AppId, i64)>> {
+/// Streams with something to send, and how often each has just failed. Makes the waiter before it
+/// looks, so that news which come in between are not missed.
+async fn look(app: &App, waiter: &mut Option<Waiter>) -> Stored<Vec<(AppId, i64)>> {
+    if !app.db.apps().await?.any_is_pushed_to() {
+        *waiter = None;
+        return Ok(Vec::new());
+    }
+    waiter.get_or_insert_with(|| app.db.waiter(Topic::AnyEvents));
     push_streams::due(&mut *app.db.read().await?, app.clock.now(), LOOKED_AT).await
 }
 
-/// Claims an app's stream and sends what is there, until the app does not take one.
-pub async fn send_all(app: &App, node: &str, client: &AppId) -> Stored<Turn> {
+async fn news(waiter: &mut Option<Waiter>) {
+    match waiter {
+        Some(waiter) => waiter.news().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Claims an app's stream and sends what is there, until the app does not take one, or until
+/// `deadline`.
+pub async fn send_all(
+    app: &App,
+    node: &str,
+    client: &AppId,
+    deadline: Option<Instant>,
+) -> Stored<Turn> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let ours = push_streams::claim(&mut tx, client, node, now, now + CLAIM).await?;
@@ -180,8 +201,10 @@ pub async fn send_all(app: &App, node: &str, client: &AppId) -> Stored<Turn> {
     let mut delivered = 0;
     loop {
         let next = next(app, node, client, app.clock.now()).await?;
+        let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
         let (step, turn) = match &next {
             Next::Lost => return Ok(Turn::NotOurs),
+            Next::Send(_) if late => (Step::Release, Some(Turn::Done { delivered })),
             Next::Nothing => (Step::Release, Some(Turn::Done { delivered })),
             Next::PassOver { from, to } => (Step::PassOver { from: *from, to: *to }, None),
             Next::Send(sending) => match send(app, client, sending).await {

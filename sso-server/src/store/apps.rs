@@ -43,6 +43,11 @@ impl Snapshot {
         self.apps.get(id)
     }
 
+    /// Whether any app has an events URL.
+    pub fn any_is_pushed_to(&self) -> bool {
+        self.apps.values().any(|app| app.events_url.is_some())
+    }
+
     /// The version of the signing keys at that moment.
     pub fn keys_version(&self) -> i64 {
         self.keys_version

@@ -6,7 +6,7 @@ use super::{Conn, Stored, Tx};
 use crate::domain::{
     Millis,
     app::AppId,
-    push::{PushState, Trouble},
+    push::{LONGEST, PushState, Trouble},
 };
 
 /// A stream that this node has claimed.
@@ -108,17 +108,20 @@ pub async fn set_secret(
 }
 
 /// Streams with something to send that nobody is at: app and failures in a row. Those that wait
-/// longest come first.
+/// longest come first. A time further away than anybody would have set it is from before the clock
+/// was turned back (SECURITY-CASES W-11).
 pub async fn due(conn: &mut Conn, now: Millis, limit: i64) -> Stored<Vec<(AppId, i64)>> {
     let rows: Vec<(String, i64)> = sqlx::query_as(
         "SELECT s.app_id, s.attempt FROM push_streams s
              JOIN event_logs l ON l.app_id = s.app_id
              JOIN app_instances i ON i.app_id = s.app_id AND i.instance = '@push'
-         WHERE i.acknowledged < l.head AND s.next_attempt_at <= $1
-             AND (s.claimed_until IS NULL OR s.claimed_until <= $1)
-         ORDER BY s.next_attempt_at LIMIT $2",
+         WHERE i.acknowledged < l.head
+             AND (s.next_attempt_at <= $1 OR s.next_attempt_at > $2)
+             AND (s.claimed_until IS NULL OR s.claimed_until <= $1 OR s.claimed_until > $2)
+         ORDER BY s.next_attempt_at LIMIT $3",
     )
     .bind(now)
+    .bind(now.saturating_add(LONGEST))
     .bind(limit)
     .fetch_all(conn)
     .await?;
@@ -136,13 +139,14 @@ pub async fn claim(
 ) -> Stored<bool> {
     let done = sqlx::query(
         "UPDATE push_streams SET claimed_by = $1, claimed_until = $2
-         WHERE app_id = $3 AND next_attempt_at <= $4
-             AND (claimed_until IS NULL OR claimed_until <= $4)",
+         WHERE app_id = $3 AND (next_attempt_at <= $4 OR next_attempt_at > $5)
+             AND (claimed_until IS NULL OR claimed_until <= $4 OR claimed_until > $5)",
     )
     .bind(node)
     .bind(until)
     .bind(app.as_str())
     .bind(now)
+    .bind(now.saturating_add(LONGEST))
     .execute(&mut **tx)
     .await?;
     Ok(done.rows_affected() == 1)

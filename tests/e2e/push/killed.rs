@@ -103,3 +103,30 @@ async fn when_it_was_just_taken() {
     })
     .await;
 }
+
+// What an operator sees who waits for it.
+#[actix_web::test]
+async fn a_url_that_fails_is_named_while_it_is_waited_for() {
+    on_both(async |database| {
+        let story = Story::begin(database).await;
+        story.receiver.otherwise(Play::Status(500));
+        let run = async |arguments: &[&str]| {
+            // This thread is the receiver's, too.
+            let mut command = story.home.command(arguments);
+            actix_web::rt::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+        };
+        let end = ["session", "end", &story.session, "--wait", "--within", "3s", "--json"];
+        let ended = run(&end).await;
+        assert_eq!(ended.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(said.contains("its events URL (failing for"), "{said}");
+        assert!(said.contains("answered 500"), "{said}");
+        let found: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+        let waiting = &found["logout"]["apps"][0]["waiting_for"][0];
+        assert_eq!(waiting["instance"], "@push");
+        assert_eq!(waiting["push"]["state"], "failing");
+        assert_eq!(waiting["push"]["last_status"], 500);
+        assert!(waiting["push"]["failing_since"].is_i64());
+    })
+    .await;
+}

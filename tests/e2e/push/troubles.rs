@@ -118,6 +118,21 @@ async fn an_app_may_say_when_to_come_again() {
     .await;
 }
 
+// SECURITY-CASES W-11: a clock that is turned back stops nothing.
+#[actix_web::test]
+async fn the_clock_is_turned_back() {
+    let passport = passport(harness::Database::Sqlite).await;
+    let receiver = Receiver::start().await;
+    receiver.script([Play::Status(500)]);
+    let (aw, _) = passport.add_pushed("aw", &receiver.url()).await;
+    let entered = enter(&passport, &aw, "member").await;
+    force_out(&passport, &entered).await;
+    failed(&passport, 1).await;
+    passport.advance(-HOUR);
+    receiver.wait_for(2).await;
+    failed(&passport, 0).await;
+}
+
 // A dead letter is for everybody to see, and those behind it are not held up by it for ever.
 #[actix_web::test]
 async fn what_was_never_taken_is_given_up_when_it_matters_no_more() {
