@@ -2,7 +2,7 @@
 //!
 //! One stream an app: [`send_all`] claims it, sends what is there one by one, and gives it back.
 //! Any number of nodes may try; the claim decides, and one whose holder was killed runs out. An
-//! event is acknowledged in one transaction with the end of its attempt, after the app has
+//! event is acknowledged in one transaction with what became of its stream, after the app has
 //! answered 2xx: killed at any step before, it is sent again under the same id.
 //!
 //! [`run`] does so for all apps. Each is in a task of its own, and streams that fail have places of
@@ -59,6 +59,11 @@ const HEALTHY: usize = 128;
 const FAILING: usize = 32;
 /// Most streams of one look.
 const LOOKED_AT: i64 = 1_000;
+/// Events that are read at a time.
+const PAGE: i64 = 64;
+/// For so long events are sent one after the other before they are acknowledged together: in a
+/// flood one transaction serves many. Killed meanwhile, those are sent again under the same ids.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(50);
 /// Most tries of one transaction when PostgreSQL picks us as the victim of a deadlock.
 const TRIES: usize = 4;
 
@@ -200,24 +205,33 @@ pub async fn send_all(
     }
     let mut delivered = 0;
     loop {
-        let next = next(app, node, client, app.clock.now()).await?;
-        let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        let (step, turn) = match &next {
+        let (step, turn) = match next(app, node, client, app.clock.now()).await? {
             Next::Lost => return Ok(Turn::NotOurs),
-            Next::Send(_) if late => (Step::Release, Some(Turn::Done { delivered })),
             Next::Nothing => (Step::Release, Some(Turn::Done { delivered })),
-            Next::PassOver { from, to } => (Step::PassOver { from: *from, to: *to }, None),
-            Next::Send(sending) => match send(app, client, sending).await {
-                Ok(()) => {
-                    app.metrics.pushed("delivered", 1);
-                    delivered += 1;
-                    (Step::Taken(sending.event.seq), None)
+            Next::Send(_) if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
+                (Step::Release, Some(Turn::Done { delivered }))
+            }
+            Next::PassOver { from, to } => (Step::PassOver { from, to }, None),
+            Next::Send(page) => {
+                let sent = send_page(app, node, client, &page).await?;
+                if sent.taken > page.after {
+                    let many = (sent.taken - page.after).unsigned_abs();
+                    app.metrics.pushed("delivered", many);
+                    delivered += many;
+                    if let Written::Lost =
+                        write(app, node, client, &Step::Taken(sent.taken)).await?
+                    {
+                        return Ok(Turn::NotOurs);
+                    }
                 }
-                Err(problem) => {
-                    let failures = sending.claimed.failures + 1;
-                    return fail(app, node, client, failures, problem).await;
+                match sent.stopped {
+                    None => continue,
+                    Some(Stopped::Lost) => return Ok(Turn::NotOurs),
+                    Some(Stopped::Refused(problem, failures)) => {
+                        return fail(app, node, client, failures, problem).await;
+                    }
                 }
-            },
+            }
         };
         let written = write(app, node, client, &step).await?;
         if let Written::Kept { given_up } = written
@@ -262,46 +276,92 @@ enum Next {
     Nothing,
     /// What is between these two matters no more.
     PassOver { from: i64, to: i64 },
-    /// This one.
-    Send(Box<Sending>),
+    /// These.
+    Send(Page),
 }
 
-/// One attempt.
-struct Sending {
-    claimed: Claimed,
+/// The next entries.
+struct Page {
     url: EventsUrl,
-    event: StoredEvent,
+    /// Everything up to this number is taken.
+    after: i64,
+    events: Vec<StoredEvent>,
 }
 
-/// Secret and URL are read for each event, so that a rotation or a change of the URL holds from
-/// the next one on.
 async fn next(app: &App, node: &str, client: &AppId, now: Millis) -> Stored<Next> {
     let registered = app.db.apps().await?;
     let url = registered.get(client).and_then(|known| known.events_url.clone());
     let mut connection = app.db.read().await?;
-    let claimed = push_streams::claimed(&mut connection, client, node, now).await?;
-    let (Some(url), Some(claimed)) = (url, claimed) else { return Ok(Next::Lost) };
     // The head first: whatever is below it is there to be seen afterwards.
     let head = events::head(&mut connection, client).await?;
-    let Some(listener) = app_instances::find(&mut connection, client, PUSH).await? else {
+    let listener = app_instances::find(&mut connection, client, PUSH).await?;
+    // The claim after the URL: a change of the URL takes the claim away.
+    let claimed = push_streams::claimed(&mut connection, client, node, now).await?;
+    let (Some(url), Some(listener), Some(_)) = (url, listener, claimed) else {
         return Ok(Next::Lost);
     };
     let after = listener.acknowledged;
-    let event =
-        events::first_that_matters(&mut connection, client, after, now, now - MATTERS).await?;
-    let before = event.as_ref().map_or(head, |event| event.seq - 1);
-    Ok(match event {
-        _ if before > after => Next::PassOver { from: after, to: before },
-        Some(event) => Next::Send(Box::new(Sending { claimed, url, event })),
-        None => Next::Nothing,
+    let since = now - MATTERS;
+    let events = events::that_matter(&mut connection, client, after, now, since, PAGE).await?;
+    let before = events.first().map_or(head, |event| event.seq - 1);
+    Ok(if before > after {
+        Next::PassOver { from: after, to: before }
+    } else if events.is_empty() {
+        Next::Nothing
+    } else {
+        Next::Send(Page { url, after, events })
     })
+}
+
+/// How far a page was taken.
+struct Sent {
+    taken: i64,
+    stopped: Option<Stopped>,
+}
+
+/// Why no further.
+enum Stopped {
+    /// The stream is not ours any more.
+    Lost,
+    /// The app did not take one, for the so-manieth time in a row.
+    Refused(Problem, i64),
+}
+
+/// Sends entries one by one, for as long as an acknowledgement may wait. Claim and secrets are read
+/// for each: a rotation, or another URL, holds from the next one on.
+async fn send_page(app: &App, node: &str, client: &AppId, page: &Page) -> Stored<Sent> {
+    let begun = Instant::now();
+    let mut taken = page.after;
+    for event in &page.events {
+        // What matters no more is passed over in a step of its own.
+        if event.seq != taken + 1 || begun.elapsed() >= ACKNOWLEDGED_WITHIN {
+            break;
+        }
+        let now = app.clock.now();
+        let claimed = push_streams::claimed(&mut *app.db.read().await?, client, node, now).await?;
+        let Some(claimed) = claimed else {
+            return Ok(Sent { taken, stopped: Some(Stopped::Lost) });
+        };
+        if let Err(problem) = send(app, client, &page.url, &claimed, event).await {
+            // Whatever was taken before it ends the row of failures.
+            let failures = if taken > page.after { 1 } else { claimed.failures + 1 };
+            return Ok(Sent { taken, stopped: Some(Stopped::Refused(problem, failures)) });
+        }
+        taken = event.seq;
+    }
+    Ok(Sent { taken, stopped: None })
 }
 
 /// Signs and sends. The time is that of this attempt, the id that of the event, so that the app
 /// may refuse what is old and still know what it has had (SECURITY-CASES B-06).
-async fn send(app: &App, client: &AppId, sending: &Sending) -> Result<(), Problem> {
+async fn send(
+    app: &App,
+    client: &AppId,
+    url: &EventsUrl,
+    claimed: &Claimed,
+    stored: &StoredEvent,
+) -> Result<(), Problem> {
     let now = app.clock.now();
-    let (stored, claimed) = (&sending.event, &sending.claimed);
     let data = event(stored.clone());
     let timestamp = jiff::Timestamp::from_millisecond(stored.at).unwrap_or_default().to_string();
     let pushed = PushedEvent { kind: data.kind, timestamp, data };
@@ -327,7 +387,7 @@ async fn send(app: &App, client: &AppId, sending: &Sending) -> Result<(), Proble
         let value = HeaderValue::try_from(value).map_err(|_| Problem::Secret)?;
         headers.insert(HeaderName::from_static(name), value);
     }
-    let url = sending.url.parsed().map_err(|error| TransportError::Connect(error.to_string()))?;
+    let url = url.parsed().map_err(|error| TransportError::Connect(error.to_string()))?;
     let answer = app.transport.post(&url, headers, body).await?;
     match answer.status {
         200..=299 => Ok(()),

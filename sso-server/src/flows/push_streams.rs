@@ -40,7 +40,11 @@ pub async fn url_changed(
         (None, Some(_)) => open(app, tx, client, now).await.map(Some),
         (Some(_), None) => close(tx, client).await.map(|()| None),
         (Some(old), Some(new)) if old != new => {
-            push_streams::begin_anew(tx, client, now).await.map(|()| None)
+            if push_streams::begin_anew(tx, client, now).await? {
+                return Ok(None);
+            }
+            // Registered by a version that did not push.
+            open(app, tx, client, now).await.map(Some)
         }
         _ => Ok(None),
     }

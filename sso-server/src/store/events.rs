@@ -159,29 +159,31 @@ fn from_row(row: &AnyRow) -> Stored<StoredEvent> {
     })
 }
 
-/// The first entry after `after` that still has to be delivered at `now`; one that does not say how
-/// long it matters does so if it is younger than `since`.
-pub async fn first_that_matters(
+/// The first entries after `after` that still have to be delivered at `now`; one that does not say
+/// how long it matters does so if it is younger than `since`.
+pub async fn that_matter(
     conn: &mut Conn,
     app: &AppId,
     after: i64,
     now: Millis,
     since: Millis,
-) -> Stored<Option<StoredEvent>> {
-    let row = sqlx::query(
+    limit: i64,
+) -> Stored<Vec<StoredEvent>> {
+    let rows = sqlx::query(
         "SELECT seq, id, kind, app_session_id, session_id, user_id, cause, at, expires_at,
                 detail
          FROM events
          WHERE app_id = $1 AND seq > $2 AND (expires_at > $3 OR (expires_at IS NULL AND at > $4))
-         ORDER BY seq LIMIT 1",
+         ORDER BY seq LIMIT $5",
     )
     .bind(app.as_str())
     .bind(after)
     .bind(now)
     .bind(since)
-    .fetch_optional(conn)
+    .bind(limit)
+    .fetch_all(conn)
     .await?;
-    row.as_ref().map(from_row).transpose()
+    rows.iter().map(from_row).collect()
 }
 
 /// How many of the entries after `after` up to `until` are only tests: about a session of nobody's.

@@ -58,9 +58,9 @@ pub async fn delete(tx: &mut Tx, app: &AppId) -> Stored<bool> {
 }
 
 /// The stream leads elsewhere now: what went wrong there is no matter here, and whoever was at it
-/// has lost it.
-pub async fn begin_anew(tx: &mut Tx, app: &AppId, now: Millis) -> Stored<()> {
-    sqlx::query(
+/// has lost it. `false` when there is none.
+pub async fn begin_anew(tx: &mut Tx, app: &AppId, now: Millis) -> Stored<bool> {
+    let done = sqlx::query(
         "UPDATE push_streams SET next_attempt_at = $1, attempt = 0, failing_since = NULL,
              last_problem = NULL, last_error = NULL, last_status = NULL, dead_since = NULL,
              claimed_by = NULL, claimed_until = NULL
@@ -70,7 +70,7 @@ pub async fn begin_anew(tx: &mut Tx, app: &AppId, now: Millis) -> Stored<()> {
     .bind(app.as_str())
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 /// The next attempt is due now.

@@ -20,6 +20,7 @@ use reqwest::{
     header::{HeaderMap, LOCATION, RETRY_AFTER},
     redirect::Policy,
 };
+use tokio::time::timeout;
 use url::{Host, Url};
 
 use super::address::not_public;
@@ -32,6 +33,11 @@ use crate::{
 pub const WITHIN: Duration = Duration::from_secs(5);
 /// The same for the first step, finding the host and reaching it.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// The same for the name alone.
+const RESOLVE_WITHIN: Duration = Duration::from_secs(2);
+/// A connection that nobody needs is kept so long: shorter than the usual server keeps its end, so
+/// that no request goes into a connection that is being closed; and no address is trusted longer.
+const IDLE: Duration = Duration::from_secs(4);
 /// So much of an answer is read, and thrown away.
 const ANSWER_MAX: usize = 4 * 1024;
 /// A redirect's target is shown so far.
@@ -216,6 +222,7 @@ impl Transport {
                 .referer(false)
                 .dns_resolver(Arc::new(CheckedResolver { rules: self.rules.clone() }))
                 .pool_max_idle_per_host(1)
+                .pool_idle_timeout(IDLE)
                 .user_agent(concat!("passport/", env!("CARGO_PKG_VERSION")))
                 .build()
                 .map_err(|error| chain(&error))
@@ -278,10 +285,10 @@ fn understood(error: reqwest::Error) -> TransportError {
         }
         link = next(one);
     }
-    if error.is_timeout() {
-        TransportError::TimedOut
-    } else if error.is_dns() {
+    if error.is_dns() {
         TransportError::Dns(innermost(&error))
+    } else if error.is_timeout() {
+        TransportError::TimedOut
     } else if error.is_connect() {
         TransportError::Connect(innermost(&error))
     } else {
@@ -330,7 +337,8 @@ impl Resolve for CheckedResolver {
             {
                 vec![([127, 0, 0, 1], 0).into(), ([0u16, 0, 0, 0, 0, 0, 0, 1], 0).into()]
             } else {
-                tokio::net::lookup_host((host, 0)).await?.collect()
+                let found = timeout(RESOLVE_WITHIN, tokio::net::lookup_host((host, 0))).await;
+                found.map_err(|_| "no answer from the name server")??.collect()
             };
             // One bad address spoils the name: an honest host does not mix them.
             for address in &addresses {

@@ -12,7 +12,10 @@ struct Story {
 
 impl Story {
     async fn begin(database: harness::Database) -> Self {
-        let mut home = Home::new(database).await;
+        Self::in_home(Home::new(database).await).await
+    }
+
+    async fn in_home(mut home: Home) -> Self {
         home.set("SSO_OUTGOING__ALLOW_LOOPBACK", "true");
         let receiver = Receiver::start().await;
         let node = home.serve();
@@ -129,4 +132,18 @@ async fn a_url_that_fails_is_named_while_it_is_waited_for() {
         assert!(waiting["push"]["failing_since"].is_i64());
     })
     .await;
+}
+
+// SECURITY-CASES F-07: proxies that somebody has set for other programs are not ours.
+#[actix_web::test]
+async fn proxies_of_the_environment_are_ignored() {
+    let proxy = Receiver::start().await;
+    let mut home = Home::new(harness::Database::Sqlite).await;
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"] {
+        home.set(name, &format!("http://{}", proxy.address));
+    }
+    let story = Story::in_home(home).await;
+    story.end();
+    story.receiver.wait_for(1).await;
+    assert_eq!(proxy.connections(), 0);
 }

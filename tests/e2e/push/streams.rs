@@ -148,6 +148,23 @@ async fn secrets_are_sealed_and_sealed_anew() {
     .await;
 }
 
+// Whoever is shut off has to hear that its sessions are over.
+#[actix_web::test]
+async fn an_app_that_is_shut_off_is_told() {
+    on_both(async |database| {
+        let passport = passport(database).await;
+        let receiver = Receiver::start().await;
+        let (aw, secret) = passport.add_pushed("aw", &receiver.url()).await;
+        let entered = enter(&passport, &aw, "member").await;
+        apps::disable(&passport.app, "aw").await.unwrap();
+        let got = receiver.wait_for(1).await;
+        let event = got[0].open(&secret, NOON / SECOND).unwrap();
+        assert_eq!(event.app_session, Some(entered.app_session));
+        assert_eq!(event.cause, Some(client_sdk::wire::Cause::AppDisabled));
+    })
+    .await;
+}
+
 // SECURITY-CASES F-04; the secret is printed once.
 #[actix_web::test]
 async fn by_the_command_line() {

@@ -53,6 +53,38 @@ async fn refused_again_and_again_and_then_taken() {
     .await;
 }
 
+// What was taken stays taken, whatever becomes of the next one.
+#[actix_web::test]
+async fn a_failure_in_the_middle() {
+    on_both(async |database| {
+        let passport = passport(database).await;
+        let receiver = Receiver::start().await;
+        receiver.script([500, 204, 500].map(Play::Status));
+        let (aw, secret) = passport.add_pushed("aw", &receiver.url()).await;
+        let mut all = Vec::new();
+        for name in ["one", "two", "three"] {
+            all.push(enter(&passport, &aw, name).await);
+        }
+        for entered in &all {
+            force_out(&passport, entered).await;
+        }
+        failed(&passport, 1).await;
+        passport.advance(MINUTE);
+        receiver.wait_for(3).await;
+        failed(&passport, 1).await;
+        let acknowledged = "SELECT acknowledged FROM app_instances WHERE instance = '@push'";
+        passport.until(acknowledged, 1).await;
+        passport.until(CLAIMED, 0).await;
+        assert_eq!(state(&passport).await.trouble.unwrap().since, NOON + MINUTE, "a new trouble");
+        passport.advance(MINUTE);
+        passport.until(acknowledged, 3).await;
+        let opened = |got: &harness::receiver::Got| got.open(&secret, got.timestamp()).unwrap();
+        let got: Vec<_> = receiver.got().iter().map(|got| opened(got).cursor).collect();
+        assert_eq!(got, ["1", "1", "2", "2", "3"]);
+    })
+    .await;
+}
+
 #[actix_web::test]
 async fn what_went_wrong_is_named() {
     let passport = passport(harness::Database::Sqlite).await;
