@@ -6,7 +6,7 @@ use std::{collections::HashMap, time::Duration};
 use crate::{
     session::AppSession,
     settings::WhenStale,
-    wire::{Cause, EventKind, EventPage, Replacement, Seconds},
+    wire::{Cause, Event, EventKind, EventPage, Replacement, Seconds},
 };
 
 /// The beginning of every log: reading after it tells everything that is still worth knowing.
@@ -112,17 +112,7 @@ impl Knowledge {
     /// nothing.
     pub fn apply(&mut self, asked: &Question, page: &EventPage, now: Seconds) {
         for event in &page.events {
-            if event.kind != EventKind::SessionEnded {
-                continue;
-            }
-            if let Some(id) = &event.app_session {
-                let until = event.expires_at.unwrap_or(event.at + REMEMBER);
-                if until > now {
-                    let replaced_by = event.replaced_by.clone().map(Box::new);
-                    let ending = Ending { until, cause: event.cause, replaced_by };
-                    self.ended.insert(id.as_str().into(), ending);
-                }
-            }
+            self.apply_event(event, now);
         }
         self.cursor.clone_from(&page.cursor);
         self.lease = page.lease_seconds;
@@ -131,6 +121,23 @@ impl Knowledge {
         self.heard_at = Some(now);
         // Pages come full until the end of the log is reached.
         self.caught_up |= page.events.is_empty();
+    }
+
+    /// Takes in one event that came by itself: pushed. It moves no cursor, and it prolongs no trust:
+    /// what came before it may not have come. It is about one app session, so however late it
+    /// comes it does not end a newer one of the same person (SECURITY-CASES B-08).
+    pub fn apply_event(&mut self, event: &Event, now: Seconds) {
+        if event.kind != EventKind::SessionEnded {
+            return;
+        }
+        if let Some(id) = &event.app_session {
+            let until = event.expires_at.unwrap_or(event.at + REMEMBER);
+            if until > now {
+                let replaced_by = event.replaced_by.clone().map(Box::new);
+                let ending = Ending { until, cause: event.cause, replaced_by };
+                self.ended.insert(id.as_str().into(), ending);
+            }
+        }
     }
 
     /// Starts over, because Passport does not know our cursor (a restored database).
@@ -180,7 +187,7 @@ impl Knowledge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Event, User};
+    use crate::wire::User;
 
     fn session(id: &str) -> AppSession {
         AppSession {
@@ -258,6 +265,26 @@ mod tests {
         assert_eq!(knowledge.judge(&session("a"), 659), Verdict::Valid);
         let going_on = Knowledge::new(None, WhenStale::Continue);
         assert_eq!(going_on.question().max_staleness, None, "no promise");
+    }
+
+    #[test]
+    fn what_is_pushed_ends_and_nothing_more() {
+        let mut knowledge = knowledge(WhenStale::Refuse);
+        let before = knowledge.question();
+        let pushed = &page(&[("a", 1_000)], "7").events[0];
+        knowledge.apply_event(pushed, 50);
+        knowledge.apply_event(pushed, 50);
+        assert_eq!(knowledge.judge(&session("a"), 50), Verdict::Ended(Some(Cause::Admin)));
+        assert_eq!(knowledge.judge(&session("b"), 50), Verdict::Valid);
+        assert_eq!(knowledge.question(), before, "the cursor is where it was");
+        assert_eq!(
+            knowledge.judge(&session("b"), 60),
+            Verdict::Unknown,
+            "no longer trusted for it"
+        );
+        let other = Event { kind: EventKind::UserUpdated, ..pushed.clone() };
+        knowledge.apply_event(&Event { app_session: Some("b".into()), ..other }, 51);
+        assert_eq!(knowledge.judge(&session("b"), 51), Verdict::Valid);
     }
 
     #[test]

@@ -285,6 +285,19 @@ pub struct Event {
     pub replaced_by: Option<Replacement>,
 }
 
+/// Body of what is pushed to an app's events URL, one entry of its log at a time
+/// (<https://www.standardwebhooks.com>); see [`webhook`](crate::webhook) for how it is signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushedEvent {
+    /// What happened; the same as in `data`.
+    #[serde(rename = "type")]
+    pub kind: EventKind,
+    /// When it happened (RFC 3339); the same as `at` in `data`.
+    pub timestamp: String,
+    /// The entry.
+    pub data: Event,
+}
+
 /// The log-in that displaced a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replacement {

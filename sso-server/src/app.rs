@@ -24,6 +24,7 @@ use crate::{
         master_key::{MasterKey, MasterKeyError},
         secrets::Secrets,
     },
+    upstream::transport::Transport,
 };
 
 /// Most signs of life that are being written down at a time; what is beyond waits for its next one.
@@ -56,6 +57,8 @@ pub struct App {
     pub login_slots: LoginSlots,
     /// Signs of life under way.
     pub touches: Arc<Semaphore>,
+    /// The way out to apps and other servers.
+    pub transport: Transport,
     /// Figures for whoever watches.
     pub metrics: Metrics,
 }
@@ -129,6 +132,7 @@ impl App {
             },
             random,
         )?;
+        let transport = Transport::new(&config);
         Ok(Arc::new(Self {
             config,
             db,
@@ -142,6 +146,7 @@ impl App {
             refused_tickets: RefusedTickets::default(),
             login_slots: LoginSlots::default(),
             touches: Arc::new(Semaphore::new(TOUCHES)),
+            transport,
             metrics: Metrics::default(),
         }))
     }

@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::{
 use crate::domain::Millis;
 
 const CONFIRMED: &str = "passport_logout_confirmed_seconds";
+const PUSHED: &str = "passport_push_total";
 const ENDED: &str = "passport_sessions_ended_total";
 /// Upper bounds in seconds: a healthy app takes milliseconds, one that was away takes as long as it was.
 const BOUNDS: &[f64] =
@@ -47,6 +48,11 @@ impl Default for Metrics {
             None,
             "Sessions ended, by cause.".into(),
         );
+        recorder.describe_counter(
+            KeyName::from_const_str(PUSHED),
+            None,
+            "Attempts to push an event to an app, by outcome.".into(),
+        );
         let confirmed = recorder.register_histogram(&Key::from_static_name(CONFIRMED), &METADATA);
         Self { handle: recorder.handle(), recorder, confirmed }
     }
@@ -67,6 +73,14 @@ impl Metrics {
         let key = Key::from_parts(ENDED, vec![metrics::Label::new("cause", cause)]);
         let counter: Counter = self.recorder.register_counter(&key, &METADATA);
         counter.increment(sessions);
+    }
+
+    /// An attempt to push an event: `delivered`, `given_up`, or the word of what went wrong.
+    pub fn pushed(&self, outcome: &str, events: u64) {
+        let label = metrics::Label::new("outcome", outcome.to_owned());
+        let key = Key::from_parts(PUSHED, vec![label]);
+        let counter: Counter = self.recorder.register_counter(&key, &METADATA);
+        counter.increment(events);
     }
 
     /// All of them, as Prometheus reads them.

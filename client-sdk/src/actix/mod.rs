@@ -1,13 +1,14 @@
 //! Passport for actix-web: the routes below `/sso`, the extractors, the follower.
 
 mod follower;
+mod receiver;
 mod routes;
 mod signed_in;
 mod stream;
 mod unsent;
 
 use std::{
-    sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -23,6 +24,7 @@ use crate::{
     events::Knowledge,
     session::AppSession,
     settings::SettingsError,
+    webhook::Seen,
     wire::{Cause, EndScope, Ended, Seconds},
 };
 
@@ -41,6 +43,8 @@ struct Shared {
     /// Open pages that follow.
     streams: Arc<Semaphore>,
     unsent: Unsent,
+    /// Pushed events that were applied.
+    seen: Mutex<Seen>,
 }
 
 /// Why an app cannot begin.
@@ -53,6 +57,9 @@ pub enum StartError {
     #[error(transparent)]
     Client(#[from] ClientError),
 }
+
+/// So many pushed events are remembered: far more than come within a message's time.
+const SEEN_MOST: usize = 10_000;
 
 impl Passport {
     /// Prepares everything and begins to follow the app's events, on the runtime that this is called
@@ -72,6 +79,7 @@ impl Passport {
             changes: watch::Sender::new(false),
             streams: Arc::new(Semaphore::new(stream::STREAMS_MOST)),
             unsent: Unsent::default(),
+            seen: Mutex::new(Seen::new(SEEN_MOST)),
         };
         let passport = Self { shared: Arc::new(shared) };
         tokio::spawn(follower::follow(Arc::downgrade(&passport.shared)));
@@ -80,18 +88,21 @@ impl Passport {
 
     /// The routes: `GET /sso/login?next=/path`, `GET /sso/callback`, `POST /sso/logout` (form field
     /// `scope`: `app` or `session`), `GET /sso/stream` (tells open pages when they are signed out;
-    /// put `<script defer src="{passport}/sso.js" data-mount="/sso"></script>` on them).
+    /// put `<script defer src="{passport}/sso.js" data-mount="/sso"></script>` on them), and, when
+    /// the settings hold an events secret, `POST /sso/events`.
     pub fn routes(&self) -> impl FnOnce(&mut ServiceConfig) + use<> {
         let passport = self.clone();
         move |config| {
             let mount = passport.settings().mount.clone();
-            config.app_data(Data::new(passport)).service(
-                scope(&mount)
-                    .route("/login", get().to(routes::login))
-                    .route("/callback", get().to(routes::callback))
-                    .route("/logout", post().to(routes::logout))
-                    .route("/stream", get().to(stream::stream)),
-            );
+            let mut routes = scope(&mount)
+                .route("/login", get().to(routes::login))
+                .route("/callback", get().to(routes::callback))
+                .route("/logout", post().to(routes::logout))
+                .route("/stream", get().to(stream::stream));
+            if !passport.settings().events_secrets().is_empty() {
+                routes = routes.route("/events", post().to(receiver::receive));
+            }
+            config.app_data(Data::new(passport)).service(routes);
         }
     }
 

@@ -2,6 +2,7 @@
 //! refused operation, 2 on wrong usage. Commands work beside a running server, which obeys at once.
 
 mod apps;
+mod doctor;
 mod keys;
 mod output;
 mod proofs;

@@ -11,6 +11,7 @@ use crate::{
         Millis,
         confirmation::{Listener, NEVER, PUSH, Standing},
         id::LogoutId,
+        push::PushState,
         seconds,
     },
     flows::prove_logout::{self, AppProof, Proof},
@@ -66,7 +67,8 @@ pub(super) fn unfinished(proof: &Proof, now: Millis) -> String {
             match listeners.as_slice() {
                 [] => text.push_str(" nothing of it listens for events"),
                 some => {
-                    let who: Vec<String> = some.iter().map(|listener| who(listener, now)).collect();
+                    let who: Vec<String> =
+                        some.iter().map(|listener| who(one, listener, now)).collect();
                     text.push_str(&format!(" waiting for {}", who.join(", ")));
                 }
             }
@@ -75,10 +77,20 @@ pub(super) fn unfinished(proof: &Proof, now: Millis) -> String {
     text
 }
 
-fn who(listener: &Listener, now: Millis) -> String {
-    let name = if listener.instance == PUSH { "its events URL" } else { &listener.instance };
-    let silent = (now - listener.last_contact_at).max(0) / 1_000;
-    format!("{name} (last heard of {silent} s ago)")
+fn who(one: &AppProof, listener: &Listener, now: Millis) -> String {
+    let ago = |at: Millis| (now - at).max(0) / 1_000;
+    if listener.instance == PUSH {
+        return match one.push.as_ref().and_then(|push| push.trouble.as_ref()) {
+            Some(trouble) => format!(
+                "its events URL (failing for {} s, {} attempts: {})",
+                ago(trouble.since),
+                trouble.failures,
+                trouble.error
+            ),
+            None => "its events URL".to_owned(),
+        };
+    }
+    format!("{} (last heard of {} s ago)", listener.instance, ago(listener.last_contact_at))
 }
 
 /// The same for programs; as `GET /api/v1/admin/logouts/{id}` has it.
@@ -91,7 +103,8 @@ pub(super) fn as_json(proof: &Proof) -> Value {
                 Standing::Confirmed { .. } => ("confirmed", Vec::new(), None),
                 Standing::Over { .. } => ("over", Vec::new(), None),
                 Standing::Waiting { listeners, until } => {
-                    ("waiting", listeners.iter().map(listener).collect(), Some(seconds(*until)))
+                    let waiting = listeners.iter().map(|listener| listener_json(one, listener));
+                    ("waiting", waiting.collect(), Some(seconds(*until)))
                 }
             };
             json!({
@@ -109,10 +122,33 @@ pub(super) fn as_json(proof: &Proof) -> Value {
     })
 }
 
-fn listener(listener: &Listener) -> Value {
-    json!({
+fn listener_json(one: &AppProof, listener: &Listener) -> Value {
+    let mut shown = json!({
         "instance": listener.instance, "version": listener.version,
         "last_contact_at": seconds(listener.last_contact_at),
         "refuses_at": (listener.trusted_until != NEVER).then(|| seconds(listener.trusted_until)),
+    });
+    if listener.instance == PUSH {
+        shown["push"] = push_json(one.push.as_ref());
+    }
+    shown
+}
+
+/// How pushing to an app does; null when nothing is pushed to it.
+pub(super) fn push_json(push: Option<&PushState>) -> Value {
+    let Some(push) = push else { return Value::Null };
+    let trouble = push.trouble.as_ref();
+    json!({
+        "state": push.word(),
+        "failing_since": trouble.map(|trouble| seconds(trouble.since)),
+        "failures": trouble.map_or(0, |trouble| trouble.failures),
+        "last_problem": trouble.map(|trouble| &trouble.problem),
+        "last_error": trouble.map(|trouble| &trouble.error),
+        "last_status": trouble.and_then(|trouble| trouble.status),
+        "next_attempt_at": trouble.map(|trouble| seconds(trouble.next_attempt_at)),
+        "last_success_at": push.last_success_at.map(seconds),
+        "dead_since": push.dead_since.map(seconds),
+        "dead_events": push.dead_events,
+        "previous_secret_until": push.previous_secret_until.map(seconds),
     })
 }

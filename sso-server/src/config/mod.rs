@@ -40,6 +40,8 @@ pub struct Config {
     pub ticket: Ticket,
     /// What apps hear.
     pub events: Events,
+    /// Where requests to apps and other servers may go.
+    pub outgoing: Outgoing,
     /// Password hashing and choosing.
     pub password: Password,
     /// How often somebody may try.
@@ -219,6 +221,16 @@ impl Default for Events {
     }
 }
 
+/// `[outgoing]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Outgoing {
+    /// Whether this machine itself may be reached: for tests and the demo.
+    pub allow_loopback: bool,
+    /// Private networks that may be reached, as addresses or networks: an app's back channel.
+    pub allow_networks: Vec<String>,
+}
+
 /// `[password]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -328,6 +340,11 @@ impl Config {
     /// The networks that may read `/metrics`.
     pub fn metrics_from(&self) -> Vec<IpNet> {
         self.server.metrics_from.iter().filter_map(|text| parse_network(text)).collect()
+    }
+
+    /// Private networks that outgoing requests may reach.
+    pub fn outgoing_networks(&self) -> Vec<IpNet> {
+        self.outgoing.allow_networks.iter().filter_map(|text| parse_network(text)).collect()
     }
 
     /// How many sessions a person may have.

@@ -42,16 +42,15 @@ impl Config {
             check(false, &|| format!("server.public_url: {why}"));
         }
         let networks = [
-            ("trusted_proxies", &self.server.trusted_proxies),
-            ("metrics_from", &self.server.metrics_from),
+            ("server.trusted_proxies", &self.server.trusted_proxies),
+            ("server.metrics_from", &self.server.metrics_from),
+            ("outgoing.allow_networks", &self.outgoing.allow_networks),
         ];
         let each =
             networks.into_iter().flat_map(|(key, all)| all.iter().map(move |one| (key, one)));
         for (key, network) in each {
             check(parse_network(network).is_some(), &|| {
-                format!(
-                    "server.{key}: `{network}` is neither an address nor a network such as 10.0.0.0/8"
-                )
+                format!("{key}: `{network}` is neither an address nor a network such as 10.0.0.0/8")
             });
         }
         let scheme = self.database.url.split_once(':').map(|(scheme, _)| scheme);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Millis,
+    events_url::EventsUrl,
     return_url::{Origin, ReturnUrl},
     token::Digest,
 };
@@ -72,7 +73,7 @@ pub struct App {
     /// Who may ask from inside a page.
     pub origins: Vec<Origin>,
     /// Where events are pushed.
-    pub events_url: Option<String>,
+    pub events_url: Option<EventsUrl>,
     /// Whether JSONP is allowed, and since when.
     pub jsonp_since: Option<Millis>,
     /// Whether it may end every session of a person, and since when.

@@ -43,6 +43,10 @@ pub enum Act {
     AppAdded,
     /// An app was changed: its registration, its secret, disabled, enabled, deleted.
     AppChanged,
+    /// Events were never delivered to an app's events URL: their app sessions ran out first.
+    PushGivenUp,
+    /// An operator tested how fast an app obeys a logout.
+    AppExamined,
     /// A signing key was made or retired.
     KeyRotated,
     /// The one-time link of the first start was made or used.
@@ -70,6 +74,8 @@ impl Act {
             Self::PasswordSet => "password.set",
             Self::AppAdded => "app.added",
             Self::AppChanged => "app.changed",
+            Self::PushGivenUp => "push.given_up",
+            Self::AppExamined => "app.examined",
             Self::KeyRotated => "key.rotated",
             Self::SetUp => "set_up",
         }

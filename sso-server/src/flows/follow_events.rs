@@ -133,10 +133,15 @@ fn trusted_until(app: &App, ask: &Follow, now: Millis) -> Millis {
 /// Writes down what a listener has acknowledged, and which logouts are thereby confirmed.
 pub async fn note(app: &App, client: &AppId, contact: Contact<'_>) -> Stored<()> {
     let mut tx = app.db.write().await?;
-    events::lock(&mut tx, client).await?;
-    app_instances::note(&mut tx, client, contact).await?;
-    confirm(app, &mut tx, client, contact.acknowledged, contact.now).await?;
+    note_in(app, &mut tx, client, contact).await?;
     tx.commit().await
+}
+
+/// The same inside a transaction of the caller's.
+pub async fn note_in(app: &App, tx: &mut Tx, client: &AppId, contact: Contact<'_>) -> Stored<()> {
+    events::lock(tx, client).await?;
+    app_instances::note(tx, client, contact).await?;
+    confirm(app, tx, client, contact.acknowledged, contact.now).await
 }
 
 async fn confirm(
@@ -146,10 +151,10 @@ async fn confirm(
     acknowledged: i64,
     now: Millis,
 ) -> Stored<()> {
-    let took = confirmations::confirm(tx, client, acknowledged, now).await?;
-    if !took.is_empty() {
+    let confirmed = confirmations::confirm(tx, client, acknowledged, now).await?;
+    if confirmed.any {
         tx.wake(Topic::Confirmations);
-        app.metrics.confirmed(&took);
+        app.metrics.confirmed(&confirmed.took);
     }
     Ok(())
 }
@@ -186,7 +191,8 @@ fn page(app: &App, news: Vec<StoredEvent>, after: i64) -> EventPage {
     }
 }
 
-fn event(stored: StoredEvent) -> Event {
+/// An entry as it goes over the wire.
+pub(super) fn event(stored: StoredEvent) -> Event {
     let kind = serde_json::from_value(serde_json::Value::String(stored.kind));
     Event {
         id: stored.id,

@@ -1,10 +1,11 @@
 //! What a server does beside answering: notices other nodes' news, takes over rotated keys, writes
-//! down signs of life, forgets what is over.
+//! down signs of life, pushes events, forgets what is over.
 
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    expire_sessions::expire_sessions, follow_events::confirm_lapsed, log_out_many, signing_keys,
+    expire_sessions::expire_sessions, follow_events::confirm_lapsed, log_out_many, push,
+    signing_keys,
 };
 use crate::{
     app::App,
@@ -58,7 +59,7 @@ pub async fn run(app: Arc<App>) {
             }
         }
     };
-    tokio::join!(news, keys, tidying, sweeping);
+    tokio::join!(news, keys, tidying, sweeping, push::run(app.clone()));
 }
 
 /// Ends what is over, takes up logouts whose carrier is gone, writes down what is confirmed by now.

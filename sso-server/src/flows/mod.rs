@@ -7,6 +7,7 @@
 pub mod app_sessions;
 pub mod apps;
 pub mod choose_session;
+pub mod doctor;
 pub mod end_session;
 pub mod expire_sessions;
 pub mod follow_events;
@@ -18,6 +19,8 @@ pub mod log_in;
 pub mod log_out_many;
 pub mod one_time_link;
 pub mod prove_logout;
+pub mod push;
+pub mod push_streams;
 pub mod redeem_ticket;
 pub mod refused_tickets;
 pub mod replace_master_key;

@@ -9,12 +9,14 @@ use crate::{
     domain::{
         Millis,
         app::AppId,
-        confirmation::{Confirmation, Standing},
+        confirmation::{Confirmation, PUSH, Standing},
         id::LogoutId,
+        push::PushState,
     },
     store::{
         Stored, Topic, app_instances, confirmations,
         logouts::{self, LogoutRow},
+        push_streams,
     },
 };
 
@@ -42,6 +44,8 @@ pub struct AppProof {
     pub confirmation: Confirmation,
     /// How far it is.
     pub standing: Standing,
+    /// How pushing to it does, when that is what it waits for.
+    pub push: Option<PushState>,
 }
 
 impl AppProof {
@@ -75,12 +79,17 @@ pub async fn prove_logout(app: &App, id: &LogoutId) -> Stored<Option<Proof>> {
             Some(_) => Vec::new(),
             None => app_instances::of_app(&mut connection, &confirmation.app).await?,
         };
+        let push = match listeners.iter().any(|listener| listener.instance == PUSH) {
+            true => push_streams::find(&mut connection, &confirmation.app).await?,
+            false => None,
+        };
         let known = registered.get(&confirmation.app);
         apps.push(AppProof {
             app: confirmation.app.clone(),
             name: known.map_or_else(|| confirmation.app.to_string(), |app| app.name.clone()),
             standing: confirmation.standing(&listeners, app.clock.now()),
             confirmation,
+            push,
         });
     }
     Ok(Some(Proof { logout, apps }))

@@ -94,6 +94,17 @@ pub async fn leave(tx: &mut Tx, app: &AppId, instance: &str, now: Millis) -> Sto
     Ok(done.rows_affected() == 1)
 }
 
+/// Nobody listens under this name any more, and nobody ever did so on its behalf: unlike one that
+/// left, it confirms nothing.
+pub async fn remove(tx: &mut Tx, app: &AppId, instance: &str) -> Stored<()> {
+    sqlx::query("DELETE FROM app_instances WHERE app_id = $1 AND instance = $2")
+        .bind(app.as_str())
+        .bind(instance)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
 /// How many instances of an app are known.
 pub async fn count(conn: &mut Conn, app: &AppId) -> Stored<i64> {
     let (count,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM app_instances WHERE app_id = $1")

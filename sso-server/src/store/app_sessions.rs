@@ -82,7 +82,7 @@ pub struct EndedAppSession {
     pub expires_at: Millis,
 }
 
-/// Ends all app sessions of at most [`padded::MOST`] sessions.
+/// Ends all app sessions of at most [`MOST`](super::padded::MOST) sessions.
 pub async fn end_of_sessions(
     tx: &mut Tx,
     sessions: &[SessionId],
@@ -101,7 +101,7 @@ pub async fn end_of_sessions(
     end(tx, &SQL, sessions.iter().map(SessionId::as_str).collect(), cause, logout, now).await
 }
 
-/// Ends those of at most [`padded::MOST`] app sessions that have not ended yet.
+/// Ends those of at most [`MOST`](super::padded::MOST) app sessions that have not ended yet.
 pub async fn end_these(
     tx: &mut Tx,
     ids: &[AppSessionId],

@@ -47,8 +47,18 @@ pub async fn of_logout(conn: &mut Conn, logout: &LogoutId) -> Stored<Vec<Confirm
         .collect())
 }
 
+/// What [`confirm`] has written down.
+#[derive(Debug)]
+pub struct Confirmed {
+    /// Whether it was anything.
+    pub any: bool,
+    /// How long each took; without tests.
+    pub took: Vec<Millis>,
+}
+
 /// Writes down which logouts this app has now confirmed up to entry `acknowledged`: those that no
-/// listener may still accept ([`Confirmation::standing`]). Answers how long each of them took.
+/// listener may still accept ([`Confirmation::standing`]). Answers how long each of them took, but
+/// for tests, which ended nobody's session.
 ///
 /// The caller holds the lock of the app's log (`events::lock`): of two listeners that answer at the
 /// same moment, the second sees the first.
@@ -57,21 +67,28 @@ pub async fn confirm(
     app: &AppId,
     acknowledged: i64,
     now: Millis,
-) -> Stored<Vec<Millis>> {
-    let rows: Vec<(i64,)> = sqlx::query_as(
+) -> Stored<Confirmed> {
+    let rows: Vec<(i64, i64)> = sqlx::query_as(
         "UPDATE confirmations SET confirmed_at = $1
          WHERE app_id = $2 AND confirmed_at IS NULL AND last_seq <= $3 AND over_at > $1
              AND NOT EXISTS (SELECT 1 FROM app_instances i
                              WHERE i.app_id = $2 AND i.acknowledged < confirmations.last_seq
                                  AND i.left_at IS NULL AND i.trusted_until > $1)
-         RETURNING at",
+         RETURNING at, app_sessions",
     )
     .bind(now)
     .bind(app.as_str())
     .bind(acknowledged)
     .fetch_all(&mut **tx)
     .await?;
-    Ok(rows.into_iter().map(|(at,)| (now - at).max(0)).collect())
+    Ok(Confirmed {
+        any: !rows.is_empty(),
+        took: rows
+            .into_iter()
+            .filter(|(_, app_sessions)| *app_sessions > 0)
+            .map(|(at, _)| (now - at).max(0))
+            .collect(),
+    })
 }
 
 /// Apps that have something to confirm and somebody who listens: whoever has lapsed since is found

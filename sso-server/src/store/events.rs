@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use client_sdk::wire::{Cause, EventKind, Replacement};
-use sqlx::Row;
+use sqlx::{Row, any::AnyRow};
 
 use super::{
     Conn, Stored, Tx,
@@ -138,25 +138,67 @@ pub async fn after(
     .bind(limit)
     .fetch_all(conn)
     .await?;
-    rows.iter()
-        .map(|row| {
-            let word: Option<String> = row.try_get(6)?;
-            Ok(StoredEvent {
-                seq: row.try_get(0)?,
-                id: row.try_get(1)?,
-                kind: row.try_get(2)?,
-                app_session: row.try_get(3)?,
-                session: row.try_get(4)?,
-                user: row.try_get(5)?,
-                cause: word.map(|word| cause(Some(word))).transpose()?,
-                at: row.try_get(7)?,
-                expires_at: row.try_get(8)?,
-                detail: row
-                    .try_get::<Option<String>, _>(9)?
-                    .and_then(|text| serde_json::from_str(&text).ok()),
-            })
-        })
-        .collect()
+    rows.iter().map(from_row).collect()
+}
+
+fn from_row(row: &AnyRow) -> Stored<StoredEvent> {
+    let word: Option<String> = row.try_get(6)?;
+    Ok(StoredEvent {
+        seq: row.try_get(0)?,
+        id: row.try_get(1)?,
+        kind: row.try_get(2)?,
+        app_session: row.try_get(3)?,
+        session: row.try_get(4)?,
+        user: row.try_get(5)?,
+        cause: word.map(|word| cause(Some(word))).transpose()?,
+        at: row.try_get(7)?,
+        expires_at: row.try_get(8)?,
+        detail: row
+            .try_get::<Option<String>, _>(9)?
+            .and_then(|text| serde_json::from_str(&text).ok()),
+    })
+}
+
+/// The first entries after `after` that still have to be delivered at `now`; one that does not say
+/// how long it matters does so if it is younger than `since`.
+pub async fn that_matter(
+    conn: &mut Conn,
+    app: &AppId,
+    after: i64,
+    now: Millis,
+    since: Millis,
+    limit: i64,
+) -> Stored<Vec<StoredEvent>> {
+    let rows = sqlx::query(
+        "SELECT seq, id, kind, app_session_id, session_id, user_id, cause, at, expires_at,
+                detail
+         FROM events
+         WHERE app_id = $1 AND seq > $2 AND (expires_at > $3 OR (expires_at IS NULL AND at > $4))
+         ORDER BY seq LIMIT $5",
+    )
+    .bind(app.as_str())
+    .bind(after)
+    .bind(now)
+    .bind(since)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(from_row).collect()
+}
+
+/// How many of the entries after `after` up to `until` are only tests: about a session of nobody's.
+pub async fn tests_among(conn: &mut Conn, app: &AppId, after: i64, until: i64) -> Stored<i64> {
+    let (count,): (i64,) = sqlx::query_as(
+        "SELECT COUNT(*) FROM events
+         WHERE app_id = $1 AND seq > $2 AND seq <= $3 AND kind = 'session.ended'
+             AND session_id IS NULL",
+    )
+    .bind(app.as_str())
+    .bind(after)
+    .bind(until)
+    .fetch_one(conn)
+    .await?;
+    Ok(count)
 }
 
 /// Forgets entries about app sessions that have been over by themselves since before `expired_before`:

@@ -41,6 +41,7 @@ pub mod one_time_links;
 mod padded;
 pub mod pending_logins;
 mod postgres;
+pub mod push_streams;
 pub mod redemptions;
 mod session_cache;
 pub mod sessions;

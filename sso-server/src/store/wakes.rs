@@ -32,6 +32,8 @@ const POSTGRES_LOOK_EVERY: Duration = Duration::from_secs(2);
 pub enum Topic {
     /// New entries in an app's log.
     Events(AppId),
+    /// New entries in any app's log. Nobody wakes this one: whoever wakes an app's log wakes it.
+    AnyEvents,
     /// An app has confirmed a logout.
     Confirmations,
 }
@@ -40,6 +42,7 @@ impl Topic {
     fn to_text(&self) -> String {
         match self {
             Self::Events(app) => format!("events {app}"),
+            Self::AnyEvents => "events".to_owned(),
             Self::Confirmations => "confirmations".to_owned(),
         }
     }
@@ -47,6 +50,7 @@ impl Topic {
     fn parse(text: &str) -> Option<Self> {
         match text.split_once(' ') {
             Some(("events", app)) => Some(Self::Events(AppId::stored(app.to_owned()))),
+            None if text == "events" => Some(Self::AnyEvents),
             None if text == "confirmations" => Some(Self::Confirmations),
             _ => None,
         }
@@ -89,7 +93,9 @@ impl Wakes {
     }
 
     pub(super) fn wake(&self, topic: &Topic) {
-        if let Some(sender) = self.lock().get(topic) {
+        let topics = self.lock();
+        let any = matches!(topic, Topic::Events(_)).then_some(&Topic::AnyEvents);
+        for sender in [Some(topic), any].into_iter().flatten().filter_map(|one| topics.get(one)) {
             sender.send_modify(|count| *count += 1);
         }
     }

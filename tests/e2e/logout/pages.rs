@@ -69,7 +69,7 @@ async fn the_account_page_shows_it_for_an_other_device() {
     let forms = here.get("/account").await.forms("/account/sessions/end");
     let of_lost = forms.iter().rfind(|form| !form.field("session").is_empty()).unwrap();
     let sent = here.submit(of_lost).await;
-    let (text, _) = list(&mut here, &sent.location().to_owned()).await;
+    let (text, _) = list(&mut here, sent.location()).await;
     assert!(text.contains("That device is signed out."), "{text}");
     assert!(text.contains("not confirmed yet"), "{text}");
     assert!(!lost.is_signed_in().await);

@@ -5,7 +5,10 @@ use harness::{Answer, Browser, PASSWORD, Passport, on_both};
 
 const NEW: &str = "a sentence only I would think of";
 
-async fn secure(browser: &mut Browser, changes: &[(&str, &str)]) -> Answer {
+/// Fields that are filled in differently.
+type Changes<'a> = &'a [(&'a str, &'a str)];
+
+async fn secure(browser: &mut Browser, changes: Changes<'_>) -> Answer {
     let mut form = browser.get("/account/secure").await.form("/account/secure");
     let usual = [("username", "member"), ("password", PASSWORD), ("new", NEW), ("repeat", NEW)];
     for (name, value) in usual.iter().chain(changes) {
@@ -53,7 +56,7 @@ async fn nothing_changes_on_bad_input() {
     let passport = Passport::start().await;
     passport.add_user("member").await;
     let mut member = passport.signed_in("member").await;
-    let bad: [(&[(&str, &str)], u16, &str); 5] = [
+    let bad: [(Changes<'_>, u16, &str); 5] = [
         (&[("password", "wrong password")], 401, "Name or password"),
         (&[("repeat", "something else")], 422, "not the same"),
         (&[("new", "short"), ("repeat", "short")], 422, "characters"),
