@@ -276,6 +276,15 @@ impl Answer {
             .unwrap_or_else(|| panic!("no form to {action}: {}", self.body))
     }
 
+    /// The values of the buttons of this name, in the order of the page.
+    pub fn buttons(&self, name: &str) -> Vec<String> {
+        let page = Html::parse_document(&self.body);
+        let button = Selector::parse(&format!("button[name='{name}']")).unwrap();
+        let value =
+            |button: scraper::ElementRef<'_>| button.value().attr("value").map(str::to_owned);
+        page.select(&button).filter_map(value).collect()
+    }
+
     /// All forms that go to `action`.
     pub fn forms(&self, action: &str) -> Vec<Form> {
         let page = Html::parse_document(&self.body);

@@ -5,15 +5,16 @@
 
 use super::{
     issue_session::{Authenticated, IssueSessionError, Origin, issue_session},
-    log_in::{LoggedIn, device_cookie},
+    log_in::{LoggedIn, counter_of, device_cookie, known_device},
 };
 use crate::{
     app::App,
-    domain::{MINUTE, Millis, id::SessionId, token::Token},
+    domain::{MINUTE, Millis, id::SessionId, throttle::is_blocked, token::Token},
     store::{
         StoreError, Stored, Tx,
         pending_logins::{self, PendingLogin},
         sessions::{self, ListedSession},
+        throttles,
     },
 };
 
@@ -34,7 +35,7 @@ pub struct Choice {
 /// Why a choice did not let anybody in.
 #[derive(Debug, thiserror::Error)]
 pub enum ChooseError {
-    /// Used, too old, or the account was disabled or got a new password meanwhile.
+    /// Used, too old, or the account was disabled, blocked or got a new password meanwhile.
     #[error("this choice is not open any more")]
     Void,
     /// There is more to give up.
@@ -62,11 +63,13 @@ pub(super) async fn offer(
     Ok(Choice { token, sessions })
 }
 
-/// Lets somebody in who has chosen; `origin.gives_up` is what ends.
+/// Lets somebody in who has chosen; `origin.gives_up` is what ends. `device` is the cookie of a known
+/// device.
 pub async fn choose_session(
     app: &App,
     token: &Token,
     origin: Origin,
+    device: Option<&str>,
 ) -> Result<LoggedIn, ChooseError> {
     let now = app.clock.now();
     let digest = token.digest();
@@ -74,6 +77,12 @@ pub async fn choose_session(
     let pending = pending_logins::take(&mut tx, &digest, now).await?.ok_or(ChooseError::Void)?;
     let origin = Origin { keep: pending.keep, ..origin };
     let user = pending.user.clone();
+    let device = known_device(app, &user, device);
+    // Blocked since the password was right: nobody gets in by what began before (INV-03).
+    let until = throttles::blocked_until(&mut tx, &counter_of(&user, device.as_deref())).await?;
+    if until.is_some_and(|until| is_blocked(until, now)) {
+        return Err(ChooseError::Void);
+    }
     let who = Authenticated {
         user: user.clone(),
         password_set_at: pending.password_set_at,
@@ -84,7 +93,7 @@ pub async fn choose_session(
     match issue_session(app, &mut tx, &who, &origin, now).await {
         Ok(session) => {
             tx.commit().await?;
-            Ok(LoggedIn { session, device_cookie: device_cookie(app, &user, None, now) })
+            Ok(LoggedIn { session, device_cookie: device_cookie(app, &user, device, now) })
         }
         Err(IssueSessionError::Store(error)) => Err(error.into()),
         Err(IssueSessionError::ChooseWhichEnds) => {

@@ -252,13 +252,19 @@ pub(super) async fn turned_away<T>(
     refuse(app, login, Some(&proven.account), why).await
 }
 
+fn counter(account: Option<&Credentials>, name: &LoginName, device: Option<&str>) -> String {
+    match account {
+        Some(account) => counter_of(&account.user, device),
+        None => format!("name:{}", Digest::of(name.canonical().as_bytes()).as_str()),
+    }
+}
+
 /// Under which key attempts are counted. A known device has a counter of its own: strangers who
 /// guess at an account do not keep its owner out (SECURITY-CASES L-11).
-fn counter(account: Option<&Credentials>, name: &LoginName, device: Option<&str>) -> String {
-    match (account, device) {
-        (Some(_), Some(device)) => format!("device:{device}"),
-        (Some(account), None) => format!("account:{}", account.user),
-        (None, _) => format!("name:{}", Digest::of(name.canonical().as_bytes()).as_str()),
+pub(super) fn counter_of(user: &UserId, device: Option<&str>) -> String {
+    match device {
+        Some(device) => format!("device:{device}"),
+        None => format!("account:{user}"),
     }
 }
 
@@ -271,7 +277,7 @@ fn too_many(until: Millis, now: Millis) -> LoginError {
 }
 
 /// The device named by a cookie, if the cookie is ours and was made for this account.
-fn known_device(app: &App, user: &UserId, cookie: Option<&str>) -> Option<String> {
+pub(super) fn known_device(app: &App, user: &UserId, cookie: Option<&str>) -> Option<String> {
     let (device, mac) = cookie?.split_once('.')?;
     let ours = app.secrets.verify_mac(mac, "device", &[user.as_str(), device]);
     ours.then(|| device.to_owned())

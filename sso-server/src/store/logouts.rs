@@ -1,5 +1,7 @@
 //! `logouts`: whatever ended sessions in one act, and why.
 
+use std::sync::LazyLock;
+
 use client_sdk::wire::Cause;
 use sqlx::{Row, any::AnyRow};
 
@@ -153,30 +155,29 @@ const COLUMNS: &str =
 
 /// One of them.
 pub async fn find(conn: &mut Conn, id: &LogoutId) -> Stored<Option<LogoutRow>> {
-    static SQL: std::sync::LazyLock<&'static str> =
-        std::sync::LazyLock::new(|| format!("SELECT {COLUMNS} FROM logouts WHERE id = $1").leak());
-    let row = sqlx::query(*SQL).bind(id.as_str()).fetch_optional(conn).await?;
+    static SQL: LazyLock<String> =
+        LazyLock::new(|| format!("SELECT {COLUMNS} FROM logouts WHERE id = $1"));
+    let row = sqlx::query(SQL.as_str()).bind(id.as_str()).fetch_optional(conn).await?;
     row.as_ref().map(from_row).transpose()
 }
 
 /// The latest, latest first, without tests: ids begin with their time.
 pub async fn latest(conn: &mut Conn, limit: i64) -> Stored<Vec<LogoutRow>> {
-    static SQL: std::sync::LazyLock<&'static str> = std::sync::LazyLock::new(|| {
-        format!("SELECT {COLUMNS} FROM logouts WHERE actor <> $2 ORDER BY id DESC LIMIT $1").leak()
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        format!("SELECT {COLUMNS} FROM logouts WHERE actor <> $2 ORDER BY id DESC LIMIT $1")
     });
-    let rows = sqlx::query(*SQL).bind(limit).bind(TEST).fetch_all(conn).await?;
+    let rows = sqlx::query(SQL.as_str()).bind(limit).bind(TEST).fetch_all(conn).await?;
     rows.iter().map(from_row).collect()
 }
 
 /// Logouts of many that are not finished, oldest first.
 pub async fn unfinished(conn: &mut Conn) -> Stored<Vec<LogoutRow>> {
-    static SQL: std::sync::LazyLock<&'static str> = std::sync::LazyLock::new(|| {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
             "SELECT {COLUMNS} FROM logouts WHERE reach IS NOT NULL AND finished_at IS NULL ORDER BY at"
         )
-        .leak()
     });
-    sqlx::query(*SQL).fetch_all(conn).await?.iter().map(from_row).collect()
+    sqlx::query(SQL.as_str()).fetch_all(conn).await?.iter().map(from_row).collect()
 }
 
 fn from_row(row: &AnyRow) -> Stored<LogoutRow> {

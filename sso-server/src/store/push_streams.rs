@@ -1,5 +1,7 @@
 //! `push_streams`: what is pushed to each app's events URL, and which node does it.
 
+use std::sync::LazyLock;
+
 use sqlx::{Row, any::AnyRow};
 
 use super::{Conn, Stored, Tx};
@@ -276,9 +278,8 @@ pub async fn states(conn: &mut Conn) -> Stored<Vec<(AppId, PushState)>> {
 
 /// How one stream is doing; `None` when nothing is pushed to the app.
 pub async fn find(conn: &mut Conn, app: &AppId) -> Stored<Option<PushState>> {
-    static SQL: std::sync::LazyLock<&'static str> =
-        std::sync::LazyLock::new(|| format!("{STATE} WHERE app_id = $1").leak());
-    let row = sqlx::query(*SQL).bind(app.as_str()).fetch_optional(conn).await?;
+    static SQL: LazyLock<String> = LazyLock::new(|| format!("{STATE} WHERE app_id = $1"));
+    let row = sqlx::query(SQL.as_str()).bind(app.as_str()).fetch_optional(conn).await?;
     row.as_ref().map(state).transpose()
 }
 

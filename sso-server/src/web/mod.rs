@@ -84,6 +84,7 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                 GET,
                 resource("/.well-known/jwks.json").route(get().to(api::well_known::jwks)),
             ))
+            .service(only(GET, resource("/sso.js").route(get().to(pages::assets::sso_js))))
             .service(
                 scope("/api/v1")
                     .service(only(
@@ -105,7 +106,6 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                     ))
                     .default_service(route().to(api::error::not_found)),
             )
-            .service(only(GET, resource("/sso.js").route(get().to(pages::assets::sso_js))))
             .service(
                 scope("/static")
                     .wrap(Compress::default())

@@ -7,7 +7,7 @@ use sso_server::{
     flows::{apps, signing_keys, users},
 };
 
-use crate::scene::{ALL, MOMENTS, Moment, Need, Outcome, Stock, Walk, Way};
+use crate::scene::{ALL, MOMENTS, Moment, Need, Outcome, Stock, Walk, Way, settings};
 
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +89,7 @@ async fn holds_on_every_way(event: Event) {
     on_both(async |database| {
         for moment in MOMENTS {
             let passport = Passport::with(database, |config| {
+                settings(config);
                 // Shorter than a ticket lives, so that only the session is over.
                 config.session.lifetime = Period::seconds(40);
                 config.session.idle = Period::seconds(40);

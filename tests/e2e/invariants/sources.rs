@@ -45,23 +45,33 @@ fn files_with(sources: &[(String, String)], text: &str) -> Vec<String> {
 #[test]
 fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
     let sources = sources();
-    let rows: [(&str, &[&str]); 19] = [
+    let rows: [(&str, &[&str]); 21] = [
         // A session begins or is renewed …
         ("INSERT INTO sessions", &["store/sessions.rs"]),
         ("sessions SET digest", &["store/sessions.rs"]),
         ("sessions::insert(", &["flows/issue_session.rs"]),
         ("sessions::renew(", &["flows/issue_session.rs"]),
         // … for those who have proven who they are, and nobody else makes such a proof …
-        ("issue_session(app,", &["flows/log_in.rs"]),
-        ("Authenticated {", &["flows/issue_session.rs", "flows/log_in.rs"]),
+        (
+            "issue_session(app,",
+            &["flows/choose_session.rs", "flows/log_in.rs", "flows/secure_account.rs"],
+        ),
+        (
+            "Authenticated {",
+            &["flows/choose_session.rs", "flows/issue_session.rs", "flows/log_in.rs"],
+        ),
+        // (that a proof waits for a choice is written down where it was made) …
+        ("INSERT INTO pending_logins", &["store/pending_logins.rs"]),
+        ("pending_logins::insert(", &["flows/choose_session.rs"]),
+        ("choose_session::offer(app,", &["flows/log_in.rs"]),
         // … and its end is written in one place.
         ("UPDATE sessions SET ended_at", &["store/sessions.rs"]),
         ("UPDATE app_sessions SET ended_at", &["store/app_sessions.rs"]),
         ("sessions::end(", &["flows/end_session.rs"]),
-        ("app_sessions::end_of_session(", &["flows/end_session.rs"]),
-        ("app_sessions::end_one(", &["flows/end_session.rs"]),
-        ("app_sessions::end_of_app(", &["flows/end_session.rs"]),
-        ("events::append(", &["flows/end_session.rs"]),
+        ("app_sessions::end_of_sessions(", &["flows/end_session.rs"]),
+        ("app_sessions::end_these(", &["flows/end_session.rs"]),
+        // The doctor tells of a session that never was.
+        ("events::append(", &["flows/doctor.rs", "flows/end_session.rs"]),
         // Tickets are signed …
         ("tokens::ticket::sign(", &["flows/issue_ticket.rs"]),
         ("issue_ticket(app,", &["web/pages/login_request.rs"]),
@@ -93,7 +103,7 @@ enum Kind {
     Way,
     /// It takes something away: a line in `faults::ACTS`.
     Act,
-    /// It shows or asks, and lets nobody in.
+    /// It shows, asks, or notes who listens, and lets nobody in or out.
     Asks,
     /// It knows neither people nor sessions.
     Public,
@@ -103,19 +113,26 @@ enum Kind {
 const ROUTES: &[(&str, &str, Kind)] = &[
     ("get", "/healthz", Kind::Public),
     ("get", "/readyz", Kind::Public),
+    ("get", "/metrics", Kind::Public),
     ("get", "/.well-known/passport-configuration", Kind::Public),
     ("get", "/.well-known/jwks.json", Kind::Public),
     ("post", "/api/v1/tickets/redeem", Kind::Way),
     ("get", "/api/v1/app-sessions/{id}", Kind::Way),
     ("post", "/api/v1/app-sessions/{id}/end", Kind::Act),
     ("get", "/api/v1/events", Kind::Asks),
+    ("post", "/api/v1/events/leave", Kind::Asks),
+    ("get", "/sso.js", Kind::Public),
     ("get", "/static/{name}", Kind::Public),
     ("get", "/", Kind::Public),
     ("get", "/login", Kind::Way),
     ("post", "/login", Kind::Way),
+    ("post", "/login/choose", Kind::Way),
     ("get", "/logout", Kind::Asks),
     ("post", "/logout", Kind::Act),
+    ("get", "/logout/progress", Kind::Asks),
     ("get", "/account", Kind::Way),
+    ("get", "/account/secure", Kind::Asks),
+    ("post", "/account/secure", Kind::Way),
     ("post", "/account/sessions/end", Kind::Act),
     ("get", "/setup", Kind::Asks),
     ("post", "/setup", Kind::Way),

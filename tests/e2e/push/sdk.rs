@@ -8,10 +8,14 @@ use client_sdk::{
     Settings,
     actix::{MaybeSignedIn, Passport as Sdk},
     webhook::Secret,
-    wire::{Cause, Event, EventKind, PushedEvent},
+    wire::{Cause, Event, EventKind, PushedEvent, Replacement},
 };
 use harness::{Browser, Database, Passport, TestApp, raw};
 use sso_server::clock::Clock;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use super::scene::{CLAIMED, force_out};
 
@@ -198,4 +202,51 @@ async fn forged_repeated_and_malformed_messages_change_nothing() {
         assert_eq!(site.send("POST", &[json, id, at, signed], &body).await, 204);
         assert_eq!(here.get("/").await.body, "", "out, once and for ever");
     }
+}
+
+// The page in front of somebody who is signed out by a push says so at once, and by whom. Passport's
+// log has nothing about it, so that it is the push that is told, and not the poll beside it.
+#[actix_web::test]
+async fn an_open_page_hears_of_what_is_pushed() {
+    let site = Site::start().await;
+    let mut here = site.sign_in("member").await;
+    let own = here.get("/").await.body;
+    let cookies: Vec<String> = here.cookies.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    let mut page = TcpStream::connect(site.address).await.unwrap();
+    let request = format!(
+        "GET /sso/stream HTTP/1.1\r\nhost: aw.localhost\r\ncookie: {}\r\nconnection: close\r\n\r\n",
+        cookies.join("; ")
+    );
+    page.write_all(request.as_bytes()).await.unwrap();
+    let mut told = String::new();
+    while !told.contains(": following") {
+        let mut part = [0; 1024];
+        let read = page.read(&mut part).await.unwrap();
+        assert!(read > 0, "{told}");
+        told.push_str(&String::from_utf8_lossy(&part[..read]));
+    }
+
+    let now = Clock::System.now() / 1_000;
+    let mut pushed: PushedEvent = serde_json::from_str(&body("e-1", &own, now)).unwrap();
+    pushed.data.cause = Some(Cause::Kicked);
+    pushed.data.replaced_by = Some(Replacement {
+        session: "s".to_owned(),
+        device: "Firefox on Windows".to_owned(),
+        address: "192.0.2.0".to_owned(),
+        at: now,
+    });
+    let body = serde_json::to_string(&pushed).unwrap();
+    let secret = Secret::parse(&site.secret).unwrap();
+    let (time, signature) = (now.to_string(), secret.sign("e-1", now, body.as_bytes()));
+    let headers = [
+        ("content-type", "application/json"),
+        ("webhook-id", "e-1"),
+        ("webhook-timestamp", &time),
+        ("webhook-signature", &signature),
+    ];
+    assert_eq!(site.send("POST", &headers, &body).await, 204);
+    page.read_to_string(&mut told).await.unwrap();
+    assert!(told.contains("event: over"), "{told}");
+    assert!(told.contains("Firefox on Windows"), "{told}");
+    assert!(!told.contains("still here"), "told when it came, not by and by: {told}");
 }

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     super::{
-        Web, address::Address, csrf, headers::FormLeadsTo, input::Form, login_state::LoginState,
+        Web, address::Address, cookies, csrf, headers::FormLeadsTo, input::Form,
+        login_state::LoginState,
     },
     Page, ShownAt,
     account::ShownSession,
@@ -130,7 +131,8 @@ pub async fn submit(
         current: state.session(),
         gives_up: read_chosen(&chosen),
     };
-    match choose_session(&web.app, &token, origin).await {
+    let device = cookies::read(&request, cookies::DEVICE);
+    match choose_session(&web.app, &token, origin, device).await {
         Ok(logged_in) => enter(&web, &state, login.as_ref(), "/account", logged_in).await,
         Err(ChooseError::StillTooMany(choice)) => show(
             &web,
