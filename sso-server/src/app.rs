@@ -1,6 +1,6 @@
 //! The running program: what every flow needs, put together once.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicI64};
 
 use tokio::sync::Semaphore;
 
@@ -53,6 +53,8 @@ pub struct App {
     pub lanes: Lanes,
     /// Signs of life under way.
     pub touches: Arc<Semaphore>,
+    /// When a link of the audit log was last told to the log.
+    pub anchored_at: AtomicI64,
     /// Figures for whoever watches.
     pub metrics: Metrics,
 }
@@ -136,6 +138,7 @@ impl App {
             redemptions: Redemptions::default(),
             lanes: Lanes::default(),
             touches: Arc::new(Semaphore::new(TOUCHES)),
+            anchored_at: AtomicI64::new(0),
             metrics: Metrics::default(),
         }))
     }

@@ -2,18 +2,18 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Refused, output};
 use crate::{
     app::App,
     domain::{
         Millis,
-        confirmation::{Listener, NEVER, PUSH, Standing},
+        confirmation::{Listener, PUSH, Standing},
         id::LogoutId,
-        seconds,
     },
     flows::prove_logout::{self, AppProof, Proof},
+    web::api::admin::proof::ProofJson,
 };
 
 /// Waits for the apps and says of each when it has confirmed.
@@ -81,38 +81,7 @@ fn who(listener: &Listener, now: Millis) -> String {
     format!("{name} (last heard of {silent} s ago)")
 }
 
-/// The same for programs; as `GET /api/v1/admin/logouts/{id}` has it.
+/// The same for programs, as `GET /api/v1/admin/logouts/{id}` has it.
 pub(super) fn as_json(proof: &Proof) -> Value {
-    let apps: Vec<Value> = proof
-        .apps
-        .iter()
-        .map(|one| {
-            let (state, waiting_for, until) = match &one.standing {
-                Standing::Confirmed { .. } => ("confirmed", Vec::new(), None),
-                Standing::Over { .. } => ("over", Vec::new(), None),
-                Standing::Waiting { listeners, until } => {
-                    ("waiting", listeners.iter().map(listener).collect(), Some(seconds(*until)))
-                }
-            };
-            json!({
-                "app": one.app.as_str(), "name": one.name, "state": state,
-                "app_sessions": one.confirmation.app_sessions, "confirmed_after_ms": one.took(),
-                "waiting_for": waiting_for, "refuses_at_the_latest": until,
-            })
-        })
-        .collect();
-    json!({
-        "id": proof.logout.id.as_str(), "at": seconds(proof.logout.at),
-        "cause": proof.logout.cause.as_str(), "by": proof.logout.actor,
-        "reason": proof.logout.reason, "sessions": proof.logout.sessions,
-        "app_sessions": proof.logout.app_sessions, "done": proof.is_done(), "apps": apps,
-    })
-}
-
-fn listener(listener: &Listener) -> Value {
-    json!({
-        "instance": listener.instance, "version": listener.version,
-        "last_contact_at": seconds(listener.last_contact_at),
-        "refuses_at": (listener.trusted_until != NEVER).then(|| seconds(listener.trusted_until)),
-    })
+    serde_json::to_value(ProofJson::from(proof)).unwrap_or_default()
 }

@@ -158,10 +158,16 @@ pub async fn find(conn: &mut Conn, id: &LogoutId) -> Stored<Option<LogoutRow>> {
 
 /// The latest, latest first: ids begin with their time.
 pub async fn latest(conn: &mut Conn, limit: i64) -> Stored<Vec<LogoutRow>> {
+    // Behind every id: they are hexadecimal digits and `-`.
+    before(conn, "g", limit).await
+}
+
+/// The latest of those before the one named `id`, latest first.
+pub async fn before(conn: &mut Conn, id: &str, limit: i64) -> Stored<Vec<LogoutRow>> {
     static SQL: std::sync::LazyLock<&'static str> = std::sync::LazyLock::new(|| {
-        format!("SELECT {COLUMNS} FROM logouts ORDER BY id DESC LIMIT $1").leak()
+        format!("SELECT {COLUMNS} FROM logouts WHERE id < $1 ORDER BY id DESC LIMIT $2").leak()
     });
-    sqlx::query(*SQL).bind(limit).fetch_all(conn).await?.iter().map(from_row).collect()
+    sqlx::query(*SQL).bind(id).bind(limit).fetch_all(conn).await?.iter().map(from_row).collect()
 }
 
 /// Logouts of many that are not finished, oldest first.

@@ -99,6 +99,7 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                         "POST",
                         resource("/events/leave").route(post().to(api::events::leave)),
                     ))
+                    .service(scope("/admin").configure(api::admin::routes))
                     .default_service(route().to(api::error::not_found)),
             )
             .service(only("GET", resource("/sso.js").route(get().to(pages::assets::sso_js))))
