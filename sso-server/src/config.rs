@@ -45,6 +45,8 @@ pub struct Config {
     pub throttle: Throttle,
     /// Pages.
     pub pages: Pages,
+    /// The console.
+    pub admin: Admin,
     /// The log.
     pub log: Log,
 }
@@ -273,6 +275,22 @@ pub struct Pages {
 impl Default for Pages {
     fn default() -> Self {
         Self { default_locale: "en".into() }
+    }
+}
+
+/// `[admin]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    /// How long ago an admin may have given the password to see the console.
+    pub login_max_age: Period,
+    /// The same for whatever is done to others, and for exports.
+    pub act_max_age: Period,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { login_max_age: Period::seconds(12 * 3600), act_max_age: Period::seconds(600) }
     }
 }
 
@@ -661,6 +679,12 @@ impl Config {
                 "pages.default_locale: `{}` is not one of en, zh, ru",
                 self.pages.default_locale
             )
+        });
+        check(self.admin.act_max_age.0 >= SECOND, &|| {
+            "admin.act_max_age: at least one second".to_owned()
+        });
+        check(self.admin.login_max_age >= self.admin.act_max_age, &|| {
+            "admin.login_max_age: at least admin.act_max_age".to_owned()
         });
         check(self.log.level.parse::<tracing_subscriber::filter::Targets>().is_ok(), &|| {
             format!("log.level: `{}` is neither a level nor a filter", self.log.level)

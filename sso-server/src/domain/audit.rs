@@ -195,8 +195,6 @@ pub fn link(previous: &str, seq: i64, content: &[Option<&str>]) -> Digest {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn every_part_of_a_line_and_its_place_change_the_link() {
         let link = |previous, seq, content: &[Option<&str>]| {

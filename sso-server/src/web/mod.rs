@@ -149,6 +149,7 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                             .route(get().to(pages::setup::show))
                             .route(post().to(pages::setup::submit)),
                     ))
+                    .service(scope("/admin").configure(pages::admin::routes))
                     .default_service(route().to(pages::error::not_found)),
             );
     }

@@ -2,4 +2,6 @@
 
 mod api;
 mod chain;
+mod console;
 mod scene;
+mod seen;

@@ -54,6 +54,7 @@ pub struct ChooseForm {
     prompt: Option<String>,
     max_age: Option<String>,
     ui_locales: Option<String>,
+    back: Option<String>,
 }
 
 impl ChooseForm {
@@ -66,6 +67,7 @@ impl ChooseForm {
             prompt: self.prompt.clone(),
             max_age: self.max_age.clone(),
             ui_locales: self.ui_locales.clone(),
+            back: self.back.clone(),
         }
     }
 }
@@ -131,7 +133,7 @@ pub async fn submit(
         gives_up: read_chosen(&chosen),
     };
     match choose_session(&web.app, &token, origin).await {
-        Ok(logged_in) => enter(&web, &state, login.as_ref(), logged_in).await,
+        Ok(logged_in) => enter(&web, &state, login.as_ref(), &form.parameters(), logged_in).await,
         Err(ChooseError::StillTooMany(choice)) => show(
             &web,
             &request,
