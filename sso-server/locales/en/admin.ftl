@@ -94,3 +94,4 @@ cause-expired = run out
 cause-idle = not used for long
 cause-app-disabled = site shut off
 cause-restored = restored from a backup
+admin-because = Reason

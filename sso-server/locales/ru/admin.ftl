@@ -94,3 +94,4 @@ cause-expired = истёк срок
 cause-idle = долго не использовался
 cause-app-disabled = сайт отключён
 cause-restored = восстановление из копии
+admin-because = Причина

@@ -94,3 +94,4 @@ cause-expired = 已过期
 cause-idle = 长时间未使用
 cause-app-disabled = 站点已停用
 cause-restored = 从备份恢复
+admin-because = 原因
