@@ -385,6 +385,8 @@ pub struct Problem {
 pub enum ErrorCode {
     /// 401: the app's id and secret do not go together.
     InvalidClient,
+    /// 401: the admin token is unknown, revoked or expired.
+    InvalidToken,
     /// 400: unknown, used, expired, another app's, another URL's, another verifier's.
     InvalidTicket,
     /// 400: the request itself is malformed.
@@ -410,7 +412,7 @@ impl ErrorCode {
     /// The HTTP status that goes with the code.
     pub const fn status(self) -> u16 {
         match self {
-            Self::InvalidClient => 401,
+            Self::InvalidClient | Self::InvalidToken => 401,
             Self::InvalidTicket | Self::InvalidRequest => 400,
             Self::AccountDisabled | Self::NotAllowed => 403,
             Self::NotFound => 404,
@@ -425,6 +427,7 @@ impl ErrorCode {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::InvalidClient => "invalid_client",
+            Self::InvalidToken => "invalid_token",
             Self::InvalidTicket => "invalid_ticket",
             Self::InvalidRequest => "invalid_request",
             Self::AccountDisabled => "account_disabled",

@@ -1,6 +1,6 @@
 //! The running program: what every flow needs, put together once.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicI64};
 
 use tokio::sync::Semaphore;
 
@@ -59,6 +59,8 @@ pub struct App {
     pub touches: Arc<Semaphore>,
     /// The way out to apps and other servers.
     pub transport: Transport,
+    /// When a link of the audit log was last told to the log.
+    pub anchored_at: AtomicI64,
     /// Figures for whoever watches.
     pub metrics: Metrics,
 }
@@ -147,6 +149,7 @@ impl App {
             login_slots: LoginSlots::default(),
             touches: Arc::new(Semaphore::new(TOUCHES)),
             transport,
+            anchored_at: AtomicI64::new(0),
             metrics: Metrics::default(),
         }))
     }

@@ -24,7 +24,10 @@ const follow = async (list) => {
       const answer = await fetch(list.dataset.follow, { cache: "no-store" });
       if (answer.status === 404) return;
       if (!answer.ok) throw new Error(answer.status);
-      const { follow, apps } = await answer.json();
+      const { follow, apps, tally } = await answer.json();
+      // A logout that is still being carried out may reach more sites.
+      if (apps.length !== list.children.length) return location.reload();
+      if (tally) document.getElementById("tally").textContent = tally;
       apps.forEach((app, place) => {
         const line = list.children[place];
         line.className = app.state;

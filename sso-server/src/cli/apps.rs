@@ -3,7 +3,7 @@
 use clap::{ArgGroup, Subcommand};
 use serde_json::json;
 
-use super::{Refused, doctor, output, proofs::push_json};
+use super::{Refused, doctor, output};
 use crate::{
     app::App,
     domain::{
@@ -17,6 +17,7 @@ use crate::{
         apps::{self, AddApp, Added, ChangeApp, Updated},
         push_streams,
     },
+    web::api::admin::proof::PushJson,
 };
 
 #[derive(Debug, Subcommand)]
@@ -296,7 +297,7 @@ fn as_json(client: &Client, push: Option<&PushState>) -> serde_json::Value {
     json!({
         "id": client.id.as_str(), "name": client.name, "bit": client.bit,
         "return_to": urls, "origins": origins, "events_url": client.events_url.as_ref().map(EventsUrl::as_str),
-        "push": push_json(push),
+        "push": push.map(PushJson::from),
         "jsonp": client.jsonp_since.is_some(), "may_end_user": client.may_end_user_since.is_some(),
         "disabled": client.disabled_at.is_some(), "created_at": seconds(client.created_at),
     })

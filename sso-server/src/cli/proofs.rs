@@ -2,19 +2,18 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Refused, output};
 use crate::{
     app::App,
     domain::{
         Millis,
-        confirmation::{Listener, NEVER, PUSH, Standing},
+        confirmation::{Listener, PUSH, Standing},
         id::LogoutId,
-        push::PushState,
-        seconds,
     },
     flows::prove_logout::{self, AppProof, Proof},
+    web::api::admin::proof::ProofJson,
 };
 
 /// Waits for the apps and says of each when it has confirmed.
@@ -93,62 +92,7 @@ fn who(one: &AppProof, listener: &Listener, now: Millis) -> String {
     format!("{} (last heard of {} s ago)", listener.instance, ago(listener.last_contact_at))
 }
 
-/// The same for programs; as `GET /api/v1/admin/logouts/{id}` has it.
+/// The same for programs, as `GET /api/v1/admin/logouts/{id}` has it.
 pub(super) fn as_json(proof: &Proof) -> Value {
-    let apps: Vec<Value> = proof
-        .apps
-        .iter()
-        .map(|one| {
-            let (state, waiting_for, until) = match &one.standing {
-                Standing::Confirmed { .. } => ("confirmed", Vec::new(), None),
-                Standing::Over { .. } => ("over", Vec::new(), None),
-                Standing::Waiting { listeners, until } => {
-                    let waiting = listeners.iter().map(|listener| listener_json(one, listener));
-                    ("waiting", waiting.collect(), Some(seconds(*until)))
-                }
-            };
-            json!({
-                "app": one.app.as_str(), "name": one.name, "state": state,
-                "app_sessions": one.confirmation.app_sessions, "confirmed_after_ms": one.took(),
-                "waiting_for": waiting_for, "refuses_at_the_latest": until,
-            })
-        })
-        .collect();
-    json!({
-        "id": proof.logout.id.as_str(), "at": seconds(proof.logout.at),
-        "cause": proof.logout.cause.as_str(), "by": proof.logout.actor,
-        "reason": proof.logout.reason, "sessions": proof.logout.sessions,
-        "app_sessions": proof.logout.app_sessions, "done": proof.is_done(), "apps": apps,
-    })
-}
-
-fn listener_json(one: &AppProof, listener: &Listener) -> Value {
-    let mut shown = json!({
-        "instance": listener.instance, "version": listener.version,
-        "last_contact_at": seconds(listener.last_contact_at),
-        "refuses_at": (listener.trusted_until != NEVER).then(|| seconds(listener.trusted_until)),
-    });
-    if listener.instance == PUSH {
-        shown["push"] = push_json(one.push.as_ref());
-    }
-    shown
-}
-
-/// How pushing to an app does; null when nothing is pushed to it.
-pub(super) fn push_json(push: Option<&PushState>) -> Value {
-    let Some(push) = push else { return Value::Null };
-    let trouble = push.trouble.as_ref();
-    json!({
-        "state": push.word(),
-        "failing_since": trouble.map(|trouble| seconds(trouble.since)),
-        "failures": trouble.map_or(0, |trouble| trouble.failures),
-        "last_problem": trouble.map(|trouble| &trouble.problem),
-        "last_error": trouble.map(|trouble| &trouble.error),
-        "last_status": trouble.and_then(|trouble| trouble.status),
-        "next_attempt_at": trouble.map(|trouble| seconds(trouble.next_attempt_at)),
-        "last_success_at": push.last_success_at.map(seconds),
-        "dead_since": push.dead_since.map(seconds),
-        "dead_events": push.dead_events,
-        "previous_secret_until": push.previous_secret_until.map(seconds),
-    })
+    serde_json::to_value(ProofJson::from(proof)).unwrap_or_default()
 }

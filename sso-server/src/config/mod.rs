@@ -48,6 +48,8 @@ pub struct Config {
     pub throttle: Throttle,
     /// Pages.
     pub pages: Pages,
+    /// The console.
+    pub admin: Admin,
     /// The log.
     pub log: Log,
 }
@@ -297,6 +299,22 @@ pub struct Pages {
 impl Default for Pages {
     fn default() -> Self {
         Self { default_locale: "en".into() }
+    }
+}
+
+/// `[admin]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    /// How long ago an admin may have given the password to see the console.
+    pub login_max_age: Period,
+    /// The same for whatever is done to others, and for exports.
+    pub act_max_age: Period,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { login_max_age: Period::seconds(12 * 3600), act_max_age: Period::seconds(600) }
     }
 }
 

@@ -101,6 +101,7 @@ impl Config {
             ("app_session.lifetime", self.app_session.lifetime),
             ("events.lease", self.events.lease),
             ("password.wait", self.password.wait),
+            ("admin.login_max_age", self.admin.login_max_age),
         ] {
             check(period.0 <= PERIOD_MAX, &|| format!("{key}: at most 10 years"));
         }
@@ -140,6 +141,12 @@ impl Config {
                 "pages.default_locale: `{}` is not one of en, zh, ru",
                 self.pages.default_locale
             )
+        });
+        check(self.admin.act_max_age.0 >= SECOND, &|| {
+            "admin.act_max_age: at least one second".to_owned()
+        });
+        check(self.admin.login_max_age >= self.admin.act_max_age, &|| {
+            "admin.login_max_age: at least admin.act_max_age".to_owned()
         });
         check(self.log.level.parse::<tracing_subscriber::filter::Targets>().is_ok(), &|| {
             format!("log.level: `{}` is neither a level nor a filter", self.log.level)

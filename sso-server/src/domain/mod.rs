@@ -1,5 +1,6 @@
 //! What Passport knows and decides, without asking anybody: no async, no SQL, no HTTP, no clock.
 
+pub mod admin;
 pub mod app;
 pub mod audit;
 pub mod confirmation;

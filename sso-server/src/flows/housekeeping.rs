@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    expire_sessions::expire_sessions, follow_events::confirm_lapsed, log_out_many, push,
+    audit_log, expire_sessions::expire_sessions, follow_events::confirm_lapsed, log_out_many, push,
     signing_keys,
 };
 use crate::{
@@ -62,12 +62,14 @@ pub async fn run(app: Arc<App>) {
     tokio::join!(news, keys, tidying, sweeping, push::run(app.clone()));
 }
 
-/// Ends what is over, takes up logouts whose carrier is gone, writes down what is confirmed by now.
+/// Ends what is over, takes up logouts whose carrier is gone, writes down what is confirmed by now,
+/// seals the audit log.
 /// Any number of nodes may do so at once.
 pub async fn sweep(app: &App) -> Stored<()> {
     expire_sessions(app).await?;
     log_out_many::resume(app).await?;
-    confirm_lapsed(app).await
+    confirm_lapsed(app).await?;
+    audit_log::seal(app).await
 }
 
 /// Forgets spent tickets, counters, links, instances and ended sessions that are long over.

@@ -4,13 +4,17 @@
 //! One function issues sessions ([`issue_session`]), one issues tickets ([`issue_ticket`]), one ends
 //! sessions ([`end_session`]). The checks live inside them, so no way in can forget one.
 
+pub mod admin_tokens;
 pub mod app_sessions;
 pub mod apps;
+pub mod audit_log;
 pub mod choose_session;
 pub mod doctor;
 pub mod end_session;
 pub mod expire_sessions;
+pub mod find_people;
 pub mod follow_events;
+pub mod force_logout;
 pub mod housekeeping;
 pub mod installation;
 pub mod issue_session;

@@ -184,3 +184,73 @@ fn ended(row: (String, String, String, String, i64)) -> EndedAppSession {
         expires_at,
     }
 }
+
+/// A session at an app, as lists show it.
+#[derive(Clone, Debug)]
+pub struct ListedAppSession {
+    /// Its name.
+    pub id: AppSessionId,
+    /// The session behind it.
+    pub session: SessionId,
+    /// Whose.
+    pub user: UserId,
+    /// The person's name.
+    pub username: String,
+    /// "Firefox on Windows".
+    pub device: String,
+    /// Redeemed at.
+    pub created_at: Millis,
+    /// Over at the latest.
+    pub expires_at: Millis,
+}
+
+/// Live sessions at an app behind the one named `after`, in the order of their names, which begin
+/// with their time.
+pub async fn live_at(
+    conn: &mut Conn,
+    app: &AppId,
+    now: Millis,
+    after: &str,
+    limit: i64,
+) -> Stored<Vec<ListedAppSession>> {
+    type Columns = (String, String, String, String, String, i64, i64);
+    let rows: Vec<Columns> = sqlx::query_as(
+        "SELECT a.id, a.session_id, a.user_id, u.username, s.device, a.created_at, a.expires_at
+         FROM app_sessions a
+         JOIN users u ON u.id = a.user_id
+         JOIN sessions s ON s.id = a.session_id
+         WHERE a.app_id = $1 AND a.ended_at IS NULL AND a.expires_at > $2 AND a.id > $3
+         ORDER BY a.id LIMIT $4",
+    )
+    .bind(app.as_str())
+    .bind(now)
+    .bind(after)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, session, user, username, device, created_at, expires_at)| ListedAppSession {
+            id: id.into(),
+            session: session.into(),
+            user: user.into(),
+            username,
+            device,
+            created_at,
+            expires_at,
+        })
+        .collect())
+}
+
+/// How many live sessions there are at an app.
+pub async fn count_live_at(conn: &mut Conn, app: &AppId, now: Millis) -> Stored<i64> {
+    let (count,): (i64,) = sqlx::query_as(
+        "SELECT COUNT(*) FROM app_sessions
+         WHERE app_id = $1 AND ended_at IS NULL AND expires_at > $2",
+    )
+    .bind(app.as_str())
+    .bind(now)
+    .fetch_one(conn)
+    .await?;
+    Ok(count)
+}

@@ -163,11 +163,19 @@ pub async fn find(conn: &mut Conn, id: &LogoutId) -> Stored<Option<LogoutRow>> {
 
 /// The latest, latest first, without tests: ids begin with their time.
 pub async fn latest(conn: &mut Conn, limit: i64) -> Stored<Vec<LogoutRow>> {
+    // Behind every id: they are hexadecimal digits and `-`.
+    before(conn, "g", limit).await
+}
+
+/// The latest of those before the one named `id`, latest first, without tests.
+pub async fn before(conn: &mut Conn, id: &str, limit: i64) -> Stored<Vec<LogoutRow>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
-        format!("SELECT {COLUMNS} FROM logouts WHERE actor <> $2 ORDER BY id DESC LIMIT $1")
+        format!(
+            "SELECT {COLUMNS} FROM logouts WHERE id < $1 AND actor <> $3 ORDER BY id DESC LIMIT $2"
+        )
     });
-    let rows = sqlx::query(SQL.as_str()).bind(limit).bind(TEST).fetch_all(conn).await?;
-    rows.iter().map(from_row).collect()
+    let query = sqlx::query(SQL.as_str()).bind(id).bind(limit).bind(TEST);
+    query.fetch_all(conn).await?.iter().map(from_row).collect()
 }
 
 /// Logouts of many that are not finished, oldest first.

@@ -25,10 +25,12 @@
 //! ending the parent waits for it and then sees it. `LISTEN`/`NOTIFY` wakes waiting polls.
 
 pub mod activations;
+pub mod admin_tokens;
 pub mod app_instances;
 pub mod app_sessions;
 pub mod apps;
 pub mod audit;
+pub mod audit_chain;
 pub mod batches;
 mod commits;
 pub mod confirmations;

@@ -396,6 +396,17 @@ pub async fn held_by(tx: &mut Tx, user: &UserId, now: Millis) -> Stored<Vec<Held
         .collect())
 }
 
+/// By which logout a session ended; `Some(None)` while it has not, `None` when there is none of this
+/// name (any more).
+pub async fn ended_by(conn: &mut Conn, id: &SessionId) -> Stored<Option<Option<LogoutId>>> {
+    let row: Option<(Option<String>,)> =
+        sqlx::query_as("SELECT logout_id FROM sessions WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(conn)
+            .await?;
+    Ok(row.map(|(logout,)| logout.map(LogoutId::from)))
+}
+
 /// Names of a person's sessions that have not ended, in the order in which they are to be locked.
 pub async fn unended_of_user(conn: &mut Conn, user: &UserId) -> Stored<Vec<SessionId>> {
     let rows: Vec<(String,)> = sqlx::query_as(

@@ -22,6 +22,7 @@ pub mod view;
 use std::sync::Arc;
 
 use actix_web::{
+    Scope,
     cookie::Key,
     middleware::{Compress, from_fn},
     web::{self, ServiceConfig, get, post, resource, route, scope},
@@ -85,6 +86,7 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                 resource("/.well-known/jwks.json").route(get().to(api::well_known::jwks)),
             ))
             .service(only(GET, resource("/sso.js").route(get().to(pages::assets::sso_js))))
+            .service(administering_calls())
             .service(
                 scope("/api/v1")
                     .service(only(
@@ -155,9 +157,103 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                             .route(get().to(pages::setup::show))
                             .route(post().to(pages::setup::submit)),
                     ))
+                    .service(administering_pages())
                     .default_service(route().to(pages::error::not_found)),
             );
     }
+}
+
+/// What programs with a token do for an administrator.
+fn administering_calls() -> Scope {
+    scope("/api/v1/admin")
+        .service(only(GET, resource("/users").route(get().to(api::admin::users::list))))
+        .service(only(GET, resource("/users/{id}").route(get().to(api::admin::users::show))))
+        .service(only(
+            POST,
+            resource("/users/{id}/logout").route(post().to(api::admin::users::log_out)),
+        ))
+        .service(only(
+            POST,
+            resource("/users/{id}/disable").route(post().to(api::admin::users::disable)),
+        ))
+        .service(only(
+            POST,
+            resource("/users/{id}/enable").route(post().to(api::admin::users::enable)),
+        ))
+        .service(only(
+            POST,
+            resource("/sessions/{id}/end").route(post().to(api::admin::users::end_session)),
+        ))
+        .service(only(GET, resource("/apps").route(get().to(api::admin::apps::list))))
+        .service(only(GET, resource("/apps/{id}").route(get().to(api::admin::apps::show))))
+        .service(only(
+            POST,
+            resource("/apps/{id}/logout").route(post().to(api::admin::apps::log_out)),
+        ))
+        .service(only(
+            GET_POST,
+            resource("/logouts")
+                .route(get().to(api::admin::logouts::list))
+                .route(post().to(api::admin::logouts::order)),
+        ))
+        .service(only(GET, resource("/logouts/{id}").route(get().to(api::admin::logouts::show))))
+        .service(only(GET, resource("/audit").route(get().to(api::admin::audit::list))))
+        .default_service(route().to(api::error::not_found))
+}
+
+/// The console.
+fn administering_pages() -> Scope {
+    scope("/admin")
+        .service(console_page(GET, resource("").route(get().to(pages::admin::people::home))))
+        .service(console_page(GET, resource("/people").route(get().to(pages::admin::people::list))))
+        .service(console_page(
+            GET,
+            resource("/people/{id}").route(get().to(pages::admin::people::show)),
+        ))
+        .service(console_page(
+            POST,
+            resource("/people/{id}/logout").route(post().to(pages::admin::people::log_out)),
+        ))
+        .service(console_page(
+            POST,
+            resource("/people/{id}/disable").route(post().to(pages::admin::people::disable)),
+        ))
+        .service(console_page(
+            POST,
+            resource("/people/{id}/enable").route(post().to(pages::admin::people::enable)),
+        ))
+        .service(console_page(GET, resource("/apps").route(get().to(pages::admin::apps::list))))
+        .service(console_page(
+            GET,
+            resource("/apps/{id}").route(get().to(pages::admin::apps::show)),
+        ))
+        .service(console_page(
+            POST,
+            resource("/apps/{id}/logout").route(post().to(pages::admin::apps::log_out)),
+        ))
+        .service(console_page(
+            GET_POST,
+            resource("/everybody")
+                .route(get().to(pages::admin::everybody::show))
+                .route(post().to(pages::admin::everybody::submit)),
+        ))
+        .service(console_page(
+            GET,
+            resource("/logouts").route(get().to(pages::admin::logouts::list)),
+        ))
+        .service(console_page(
+            GET,
+            resource("/logouts/{id}").route(get().to(pages::admin::logouts::show)),
+        ))
+        .service(console_page(
+            GET,
+            resource("/logouts/{id}/progress").route(get().to(pages::admin::logouts::follow)),
+        ))
+        .service(console_page(GET, resource("/audit").route(get().to(pages::admin::audit::list))))
+        .service(console_page(
+            GET,
+            resource("/audit/export").route(get().to(pages::admin::audit::export)),
+        ))
 }
 
 /// The methods of a resource, as its 405 says them (RFC 9110 section 15.5.6).
@@ -174,4 +270,10 @@ fn only(allow: Allow, resource: actix_web::Resource) -> actix_web::Resource {
 /// The same for a page.
 fn page(allow: Allow, resource: actix_web::Resource) -> actix_web::Resource {
     resource.default_service(route().to(move || pages::error::wrong_method(allow)))
+}
+
+/// The same for a page of the console: also of a wrong method nobody learns who may not see the page.
+fn console_page(allow: Allow, resource: actix_web::Resource) -> actix_web::Resource {
+    let wrong = move |_: pages::admin::AdminState| pages::error::wrong_method(allow);
+    resource.default_service(route().to(wrong))
 }

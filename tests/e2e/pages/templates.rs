@@ -97,6 +97,7 @@ fn logins(value: &str) -> Vec<(&'static str, LoginPage)> {
         prompt: text(),
         max_age: text(),
         ui_locales: text(),
+        back: text(),
     };
     let full = |problem, notice| LoginPage {
         csrf: value.to_owned(),

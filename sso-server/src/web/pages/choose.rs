@@ -55,6 +55,7 @@ pub struct ChooseForm {
     prompt: Option<String>,
     max_age: Option<String>,
     ui_locales: Option<String>,
+    back: Option<String>,
 }
 
 impl ChooseForm {
@@ -67,6 +68,7 @@ impl ChooseForm {
             prompt: self.prompt.clone(),
             max_age: self.max_age.clone(),
             ui_locales: self.ui_locales.clone(),
+            back: self.back.clone(),
         }
     }
 }
@@ -133,7 +135,11 @@ pub async fn submit(
     };
     let device = cookies::read(&request, cookies::DEVICE);
     match choose_session(&web.app, &token, origin, device).await {
-        Ok(logged_in) => enter(&web, &state, login.as_ref(), "/account", logged_in).await,
+        Ok(logged_in) => {
+            let parameters = form.parameters();
+            let otherwise = parameters.back().unwrap_or("/account");
+            enter(&web, &state, login.as_ref(), otherwise, logged_in).await
+        }
         Err(ChooseError::StillTooMany(choice)) => show(
             &web,
             &request,

@@ -74,6 +74,7 @@ pub struct LoginForm {
     prompt: Option<String>,
     max_age: Option<String>,
     ui_locales: Option<String>,
+    back: Option<String>,
 }
 
 impl LoginForm {
@@ -88,6 +89,7 @@ impl LoginForm {
             prompt: given(&self.prompt),
             max_age: given(&self.max_age),
             ui_locales: given(&self.ui_locales),
+            back: given(&self.back),
         }
     }
 }
@@ -120,7 +122,9 @@ pub async fn show(
                 return answer;
             }
         }
-        None if session.is_some() => return Ok(see_other("/account")),
+        None if session.is_some() && parameters.back().is_none() => {
+            return Ok(see_other("/account"));
+        }
         None => {}
     }
     let notice = match extra.0.ok().and_then(|extra| extra.notice).as_deref() {
@@ -203,7 +207,9 @@ pub async fn submit(
         }
         Err(LoginError::Store(error)) => return Err(error.into()),
     };
-    enter(&web, &state, login.as_ref(), "/account", logged_in).await
+    let parameters = form.parameters();
+    let otherwise = parameters.back().unwrap_or("/account");
+    enter(&web, &state, login.as_ref(), otherwise, logged_in).await
 }
 
 /// Somebody is in: the cookies, and on to the app that they wanted to enter, or `otherwise`.

@@ -1,6 +1,7 @@
 //! Pages for people: a file each, with its handler, its form and the struct that its template shows.
 
 pub mod account;
+pub mod admin;
 pub mod assets;
 pub mod choose;
 pub mod error;

@@ -71,7 +71,7 @@ impl ShownApp {
 }
 
 /// Milliseconds while that says something, then seconds, then minutes.
-const fn in_words(took: Millis) -> (i64, &'static str) {
+pub(super) const fn in_words(took: Millis) -> (i64, &'static str) {
     match took {
         ..=1_999 => (took, "duration-ms"),
         2_000..=119_999 => (took / SECOND, "duration-s"),
@@ -93,7 +93,7 @@ impl Progress {
 }
 
 /// How many apps are done.
-fn settled(proof: &Proof) -> usize {
+pub(super) fn settled(proof: &Proof) -> usize {
     proof.apps.iter().filter(|one| one.is_done()).count()
 }
 
