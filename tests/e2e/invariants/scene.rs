@@ -31,11 +31,13 @@ pub enum Way {
     /// "This was not me"
     SecureAccount,
     AccountPage,
+    /// The pages of an administrator
+    Console,
     EndOtherSessions,
     AppSessionStatus,
 }
 
-pub const ALL: [Way; 13] = [
+pub const ALL: [Way; 14] = [
     Way::PasswordLogin,
     Way::PasswordLoginIntoApp,
     Way::SilentRedirect,
@@ -47,6 +49,7 @@ pub const ALL: [Way; 13] = [
     Way::ChooseSession,
     Way::SecureAccount,
     Way::AccountPage,
+    Way::Console,
     Way::EndOtherSessions,
     Way::AppSessionStatus,
 ];
@@ -72,6 +75,8 @@ pub enum Need {
     Proof,
     /// The session from before lives.
     Session,
+    /// The account administers.
+    Admin,
     /// The app is registered and enabled.
     App,
     /// The app's secret is the one it has.
@@ -117,6 +122,7 @@ impl Way {
             (Self::Redemption, Moment::BetweenTheSteps) => &[Person, Session, App, Secret, Key],
             (Self::RepeatedRedemption, _) => &[Person, Session, App, Secret, Key],
             (Self::AccountPage | Self::EndOtherSessions, _) => &[Person, Session],
+            (Self::Console, _) => &[Person, Session, Admin],
             (Self::AppSessionStatus, _) => &[Person, Session, App, Secret],
         }
     }
@@ -192,7 +198,10 @@ impl Way {
             (_, 400) if self.is_api() && code() == "invalid_ticket" => Some(Outcome::Refused),
             (_, 401) if self.is_api() && code() == "invalid_client" => Some(Outcome::Refused),
             (_, 403) if self.is_api() && code() == "account_disabled" => Some(Outcome::Refused),
-            (Self::AccountPage, 200) => Some(Outcome::Entered),
+            (Self::AccountPage | Self::Console, 200) => Some(Outcome::Entered),
+            // The password is asked for; or: there is nothing here.
+            (Self::Console, 303) if to.starts_with("/login?back=") => Some(Outcome::Refused),
+            (Self::Console, 404) => Some(Outcome::Refused),
             (Self::EndOtherSessions, 303) if leads_to(to, "/account?done=others") => {
                 Some(Outcome::Entered)
             }
@@ -244,12 +253,20 @@ impl Walk {
     pub async fn prepare(passport: &Passport, way: Way, name: &str, app: &TestApp) -> Self {
         let mut browser = passport.browser();
         let mut hand = Hand::Nothing;
-        if way == Way::SetUpLink {
-            let new = AddUser { username: name, email: None, admin: false, password: None };
-            let link = users::add(&passport.app, new).await.unwrap().setup_url.unwrap();
-            hand = Hand::Link(link.strip_prefix(&passport.url).unwrap().to_owned());
-        } else {
-            passport.add_user(name).await;
+        let new = |password| AddUser { username: name, email: None, admin: false, password };
+        match way {
+            Way::SetUpLink => {
+                let link = users::add(&passport.app, new(None)).await.unwrap().setup_url.unwrap();
+                hand = Hand::Link(link.strip_prefix(&passport.url).unwrap().to_owned());
+            }
+            Way::Console => {
+                let admin = AddUser { admin: true, ..new(Some(PASSWORD)) };
+                users::add(&passport.app, admin).await.unwrap();
+                // One who stays: the last one cannot be disabled. Perhaps there is one already.
+                let stays = AddUser { username: "stays-admin", ..admin };
+                let _ = users::add(&passport.app, stays).await;
+            }
+            _ => drop(passport.add_user(name).await),
         }
         if way.has_session() {
             browser.sign_in(name).await;
@@ -349,6 +366,7 @@ impl Walk {
             (Way::SilentRedirect, _) => self.app.send(&mut self.browser).await,
             (Way::SilentCheck, _) => self.app.send_with(&mut self.browser, &none).await,
             (Way::AccountPage, _) => self.browser.get("/account").await,
+            (Way::Console, _) => self.browser.get("/admin/people").await,
             (Way::Redemption, Hand::Ticket(ticket)) => self.app.redeem(ticket).await,
             (Way::RepeatedRedemption, Hand::Ticket(ticket)) => {
                 redeem_under_key(&self.app, ticket).await
@@ -428,7 +446,7 @@ impl Walk {
                 let status = app.status(&redeemed.app_session).await;
                 assert_eq!(status.json()["state"], "active", "{:?}", self.way);
             }
-            Way::AppSessionStatus => {}
+            Way::AppSessionStatus | Way::Console => {}
             Way::ChooseSession => {
                 assert!(self.browser.clone().at(passport).is_signed_in().await, "{:?}", self.way);
                 let live = live_sessions_of(passport, &self.name).await;
