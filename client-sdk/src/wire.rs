@@ -280,7 +280,7 @@ pub struct Event {
     /// and may be forgotten.
     #[serde(default)]
     pub expires_at: Option<Seconds>,
-    /// With cause `kicked`: the log-in that took its place.
+    /// With cause `kicked`: the login that took its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced_by: Option<Replacement>,
 }
@@ -298,7 +298,7 @@ pub struct PushedEvent {
     pub data: Event,
 }
 
-/// The log-in that displaced a session.
+/// The login that displaced a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replacement {
     /// The new session at Passport.

@@ -88,7 +88,7 @@ fn quoted_answer(near: &str) -> Value {
 async fn the_two_calls_of_any_language() {
     let passport = Passport::start().await;
     passport.add_user("ann").await;
-    let return_urls = ["https://aw.example/cb".to_owned()];
+    let return_urls = ["https://aw.example/sso/callback".to_owned()];
     let aw = passport.add_app_with("aw", |app| app.return_urls = &return_urls).await;
     assert_eq!(
         quoted_query("https://sso.example.org/login"),

@@ -1,7 +1,7 @@
 //! The audit log's chain: sealing it, and looking whether it holds.
 //!
 //! Lines are written, unchained, in the transactions that do what they say; chaining them there
-//! would make every log-in and redemption wait for the one before it. A few seconds later the sealer
+//! would make every login and redemption wait for the one before it. A few seconds later the sealer
 //! gives each its number and its [link](crate::domain::audit::link). What follows, exactly:
 //!
 //! - A sealed line that is edited, removed, moved, or has another put before it, is noticed, and

@@ -39,7 +39,7 @@ pub struct Ending<'a> {
     pub address: Option<&'a str>,
     /// Why, in an admin's words.
     pub reason: Option<&'a str>,
-    /// With [`Cause::Kicked`]: the log-in that takes its place.
+    /// With [`Cause::Kicked`]: the login that takes its place.
     pub replaced_by: Option<&'a Replacement>,
 }
 

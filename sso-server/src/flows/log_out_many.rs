@@ -1,6 +1,6 @@
 //! A logout of many: everybody, everybody at one app, everybody on one class of device.
 //!
-//! The order is written down first and then carried out in portions, so that log-ins go on beside
+//! The order is written down first and then carried out in portions, so that logins go on beside
 //! it, and so that whoever stops in the middle — or is killed — leaves an order that any node
 //! takes up again. Who logs in after the order was given is not meant.
 

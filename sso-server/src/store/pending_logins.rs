@@ -4,7 +4,7 @@
 use super::{Conn, Stored, Tx};
 use crate::domain::{Millis, id::UserId, token::Digest};
 
-/// A log-in that waits.
+/// A login that waits.
 #[derive(Clone, Debug)]
 pub struct PendingLogin {
     /// Who.

@@ -376,7 +376,7 @@ pub async fn prune(conn: &mut Conn, ended_before: Millis, limit: i64) -> Stored<
 }
 
 /// A person's sessions that are neither ended nor over, for counting them. The caller holds the
-/// person's row, so of several log-ins at once each sees the ones before it.
+/// person's row, so of several logins at once each sees the ones before it.
 pub async fn held_by(tx: &mut Tx, user: &UserId, now: Millis) -> Stored<Vec<Held>> {
     let rows: Vec<(String, String, i64)> = sqlx::query_as(
         "SELECT id, device_class, created_at FROM sessions

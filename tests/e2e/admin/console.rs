@@ -38,7 +38,7 @@ async fn ask(browser: &mut Browser, method: &Method, path: &str) -> Answer {
     }
 }
 
-/// Where the log-in page leads back to.
+/// Where the login page leads back to.
 fn back(answer: &Answer) -> Option<String> {
     let query = answer.location().strip_prefix("/login?")?;
     let mut pairs = url::form_urlencoded::parse(query.as_bytes());

@@ -51,7 +51,7 @@ async fn the_newer_login_displaces_the_older_and_its_apps_hear_by_whom() {
     .await;
 }
 
-// 32 log-ins of one person race over two nodes: one session is left.
+// 32 logins of one person race over two nodes: one session is left.
 #[actix_web::test]
 async fn of_32_that_race_one_is_left() {
     on_both(async |database| {

@@ -240,7 +240,7 @@ async fn control_characters_split_no_head() {
 #[actix_web::test]
 async fn large_requests_are_refused() {
     let passport = Passport::start().await;
-    let cookies = (0..65).map(|n| format!("c{n}=1")).collect::<Vec<_>>().join("; ");
+    let cookies = |many: usize| (0..many).map(|n| format!("c{n}=1")).collect::<Vec<_>>().join("; ");
     for (what, target, header, statuses) in [
         ("a long path", format!("/{}", "a".repeat(8_192)), String::new(), &[400][..]),
         ("a long query", format!("/login?state={}", "a".repeat(8_192)), String::new(), &[400]),
@@ -251,7 +251,15 @@ async fn large_requests_are_refused() {
             &[0, 400, 431],
         ),
         ("many headers", "/login".to_owned(), "X: 1\r\n".repeat(200), &[400, 431]),
-        ("many cookies", "/login".to_owned(), format!("Cookie: {cookies}"), &[400]),
+        ("many cookies", "/login".to_owned(), format!("Cookie: {}", cookies(1_001)), &[400]),
+        (
+            "10,000 cookies",
+            "/login".to_owned(),
+            format!("Cookie: {}", cookies(10_000)),
+            &[400, 431],
+        ),
+        // S-03: neighbouring hosts fill the jar, and keep nobody out.
+        ("a full jar", "/login".to_owned(), format!("Cookie: {}", cookies(200)), &[200]),
         ("many parts", format!("/{}", "a/".repeat(2_000)), String::new(), &[404]),
         ("upwards", "/a/b/../../login".to_owned(), String::new(), &[404]),
         ("upwards, encoded", "/a/%2e%2e/login".to_owned(), String::new(), &[404]),

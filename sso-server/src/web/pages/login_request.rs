@@ -42,7 +42,7 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Where to go on after a plain log-in: a page of our own console. Anything else is as if it were
+    /// Where to go on after a plain login: a page of our own console. Anything else is as if it were
     /// not there; no other place is ever led to (SECURITY-CASES R-17).
     pub fn back(&self) -> Option<&str> {
         let back = self.back.as_deref()?;

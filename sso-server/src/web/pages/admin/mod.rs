@@ -71,7 +71,7 @@ impl FromRequest for AdminState {
     }
 }
 
-/// To the log-in page, and from there back to `back`.
+/// To the login page, and from there back to `back`.
 fn log_in(back: &str) -> Error {
     let query = serde_urlencoded::to_string([("back", back)]).unwrap_or_default();
     let response = see_other(&format!("/login?{query}"));

@@ -72,7 +72,7 @@ pub struct Person {
     pub admin: bool,
     /// Whether it is disabled.
     pub disabled: bool,
-    /// Last log-in.
+    /// Last login.
     pub last_login_at: Option<i64>,
     /// Member since.
     pub created_at: i64,
