@@ -1,6 +1,6 @@
 //! Changing what is registered of an app.
 
-use harness::{Database, Passport, on_both, process::Home};
+use harness::{Database, PASSWORD, Passport, on_both, process::Home};
 use serde_json::json;
 use sso_server::flows::apps::{self, AppsError, ChangeApp};
 
@@ -37,6 +37,31 @@ async fn a_return_url_moves_on_every_node_at_once() {
         let told: serde_json::Value = serde_json::from_str(&line.detail).unwrap();
         assert_eq!(told["return_to"], json!({ "from": [aw.return_to], "to": [NEW] }));
         assert_eq!(told.get("name"), None, "only what is different");
+    })
+    .await;
+}
+
+// SECURITY-CASES R-18: what the form was shown for is checked again when it is sent.
+#[actix_web::test]
+async fn a_login_under_way_ends_at_no_address_that_was_given_up() {
+    on_both(async |database| {
+        let passport = Passport::on(database).await;
+        passport.add_user("member").await;
+        let aw = passport.add_app("aw").await;
+        let register = async |url: &str| {
+            let urls = [url.to_owned()];
+            let change = ChangeApp { return_urls: Some(&urls), ..ChangeApp::default() };
+            apps::update(&passport.app, "aw", change).await.unwrap();
+        };
+        let mut browser = passport.browser();
+        let form = browser.login_form(&aw.login_query(&[]), "member", PASSWORD).await;
+        register(NEW).await;
+        let refused = browser.submit(&form).await;
+        assert_eq!((refused.status.as_u16(), refused.location()), (400, ""));
+        assert_eq!(passport.count("SELECT COUNT(*) FROM sessions").await, 0);
+
+        register(&aw.return_to).await;
+        assert!(browser.submit(&form).await.location().starts_with(&aw.return_to));
     })
     .await;
 }

@@ -21,7 +21,6 @@ mod displaced;
 mod docs;
 mod family;
 mod live_sessions;
-mod methods;
 mod migrated_elsewhere;
 mod operators;
 mod page_languages;

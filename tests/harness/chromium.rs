@@ -167,9 +167,32 @@ impl Chromium {
         }
     }
 
+    /// Waits until the element of this selector reads `wanted`. After a click the page before may
+    /// still be there, or just be going.
+    pub async fn reads(&self, css: &str, wanted: &str) {
+        let deadline = std::time::Instant::now() + Duration::from_secs(30);
+        let script = format!("document.querySelector({css:?})?.innerText ?? ''");
+        loop {
+            let last = self.ask(&script).await;
+            if last == wanted {
+                return;
+            }
+            assert!(std::time::Instant::now() < deadline, "{css} reads {last}, not {wanted:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// What a script answers on the open page.
     pub async fn ask(&self, script: &str) -> serde_json::Value {
-        self.driver.execute(format!("return {script}"), []).await.unwrap().json().clone()
+        let deadline = std::time::Instant::now() + Duration::from_secs(30);
+        loop {
+            match self.driver.execute(format!("return {script}"), []).await {
+                Ok(answer) => return answer.json().clone(),
+                // While a page goes and the next one comes there is nobody to answer.
+                Err(error) => assert!(std::time::Instant::now() < deadline, "{script}: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// What a person reads on the open page.

@@ -40,8 +40,11 @@ async fn what_the_other_side_ended_is_never_served() {
             end_session(&mut tx, &id, Cause::User, NOON).await.unwrap();
             assert!(is_live(&here, &digest).await, "not before the commit");
             tx.commit().await.unwrap();
-            assert!(!is_live(&here, &digest).await, "round {round}, here");
-            assert!(!is_live(&there, &digest).await, "round {round}, there");
+            // Twice: the first look notices the commit, the second finds what is at hand since.
+            for look in 1..=2 {
+                assert!(!is_live(&here, &digest).await, "round {round}, here, look {look}");
+                assert!(!is_live(&there, &digest).await, "round {round}, there, look {look}");
+            }
         }
     })
     .await;
@@ -111,7 +114,9 @@ async fn a_hand_on_the_file_is_noticed() {
             .execute(&mut shell)
             .await
             .unwrap();
-        assert!(!is_live(&scene.db, &digest).await, "round {round}");
+        for look in 1..=2 {
+            assert!(!is_live(&scene.db, &digest).await, "round {round}, look {look}");
+        }
         // A checkpoint rewrites the log's header, which is what is watched.
         if round % 5 == 0 {
             sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut shell).await.unwrap();

@@ -7,8 +7,12 @@ use sso_server::{
     app::App,
     domain::Millis,
     flows::signing_keys::{self as flows, RetireError},
+    random::Random,
     store::signing_keys::{self, KeyRow},
-    tokens::keyring::{OVERLAP, PUBLISHED_BEFORE, PURPOSE, new_key},
+    tokens::{
+        keyring::{OVERLAP, PUBLISHED_BEFORE, PURPOSE, new_key},
+        master_key::MasterKey,
+    },
 };
 
 use crate::scene::{CROWD, Scene, crowd, how_many};
@@ -81,6 +85,24 @@ async fn rows_keep_to_their_purpose_and_retire_forward_only() {
             !signing_keys::reseal(tx, "a", "s", "late").await.unwrap(),
             "sealed anew meanwhile"
         );
+    })
+    .await;
+}
+
+// Of those who start together one makes the key. The others read their clocks a moment before, or have
+// clocks that are behind; they start all the same.
+#[tokio::test]
+async fn a_clock_that_is_behind_finds_the_first_key_in_use() {
+    on_both(async |database| {
+        let scene = Scene::on(database).await;
+        let random = Random::system();
+        let file = scene.folder.path().join("passport.key");
+        let master = MasterKey::load_or_create(&file, &random).unwrap();
+        let first = flows::open(&scene.db, &master, &random, NOON).await.unwrap();
+        let behind = NOON - PUBLISHED_BEFORE;
+        let other = flows::open(&scene.db, &master, &random, behind).await.unwrap();
+        let kid = first.signing(NOON).unwrap().kid.clone();
+        assert_eq!(other.signing(behind).unwrap().kid, kid);
     })
     .await;
 }

@@ -242,7 +242,9 @@ fn listed(problems: &[Problem]) -> String {
 /// To stderr: stdout is for what a command answers.
 fn start_log(config: &Config) {
     // actix-session speaks of every cookie that is out of date; that is nobody's news.
-    let filter = format!("{},actix_session=error,actix_server=warn", config.log.level);
+    // What strangers send that is no HTTP is answered with a 400; it must not fill the log.
+    let quiet = "actix_session=error,actix_server=warn,actix_http=off";
+    let filter = format!("{},{quiet}", config.log.level);
     let filter: Targets = filter.parse().unwrap_or_default();
     // Colours are for terminals; in a file they hide words from whoever searches it.
     let lines = tracing_subscriber::fmt::layer()

@@ -44,7 +44,10 @@ pub async fn open(
         let mut tx = db.write().await?;
         // Of several processes one makes the key; the others wait for its commit and read it.
         if signing_keys::claim_first(&mut tx).await? {
-            signing_keys::insert(&mut tx, PURPOSE, &new_key(master, random, now, now)).await?;
+            // It signs at once: nobody keeps older ones. Already before now, as the clocks of those
+            // who start beside us may be behind ours.
+            let first = new_key(master, random, now, now - PUBLISHED_BEFORE);
+            signing_keys::insert(&mut tx, PURPOSE, &first).await?;
         }
         tx.commit().await?;
         look(&keyring, db, master).await?;

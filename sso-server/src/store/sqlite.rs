@@ -4,10 +4,11 @@ use std::{
     path::{Path, PathBuf},
     str::FromStr,
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use sqlx::{
-    ConnectOptions, Executor,
+    AnyConnection, ConnectOptions, Executor,
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
@@ -46,7 +47,7 @@ impl Db {
 
         let mut writer = connect.connect().await.map_err(|error| unreachable(error.into()))?;
         for pragma in WRITER_PRAGMAS {
-            writer.execute(*pragma).await.map_err(|error| unreachable(error.into()))?;
+            set(&mut writer, pragma).await.map_err(|error| unreachable(error.into()))?;
         }
         let (version,): (String,) = sqlx::query_as("SELECT sqlite_version()")
             .fetch_one(&mut writer)
@@ -77,6 +78,27 @@ impl Db {
         let kind = Kind::Sqlite { writer: Arc::new(writer), watch, cache };
         Ok(Self { kind, readers, wakes, apps: apps::Registry::default() })
     }
+}
+
+/// Of two processes that open a new file at once each can hold a lock that the other one's change to
+/// WAL wants. SQLite then says at once that it is busy; a moment later one of them has done it.
+async fn set(writer: &mut AnyConnection, pragma: &'static str) -> sqlx::Result<()> {
+    let deadline = Instant::now() + ACQUIRE_WITHIN;
+    loop {
+        match writer.execute(pragma).await {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            outcome => return outcome.map(|_| ()),
+        }
+    }
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    const SQLITE_BUSY: u32 = 5;
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    // The low byte: above it stands in which way.
+    code.is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
 /// The file behind a `sqlite:` URL; `None` for databases in memory, which two connections cannot

@@ -8,7 +8,6 @@
 //! - T-22, time and memory: there are no timed assertions; what is longer than a ticket is not read.
 //! - T-23, the SDK: it verifies no signatures, so it has no keys to cache.
 //! - R-16, in-page checks, resets, verification and upstream logins: with their pages.
-//! - R-18, a changed list of URLs: an app's URLs cannot be changed yet; shutting it off can.
 //! - R-20, any port: URLs match by exact bytes, on the own machine as well.
 //! - there is no development mode; plain http is for loopback alone.
 //! - not built. There is no nightly look at names, and no question before a first visit.
