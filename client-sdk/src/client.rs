@@ -13,14 +13,15 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Settings,
+    events::Question,
     settings::is_localhost,
     wire::{
-        AppSessionStatus, EndRequest, EndScope, Ended, ErrorCode, EventPage, Problem,
-        RedeemRequest, Redeemed,
+        ANSWER_WITHIN, AppSessionStatus, EndRequest, EndScope, Ended, ErrorCode, EventPage,
+        LeaveRequest, Left, Problem, RedeemRequest, Redeemed,
     },
 };
 
-/// A call is over after this long, a long poll after its wait and this.
+/// A call is over after this long.
 const WITHIN: Duration = Duration::from_secs(5);
 /// Largest answer that is read.
 const ANSWER_MAX: usize = 1 << 20;
@@ -140,21 +141,31 @@ impl Client {
         }
     }
 
-    /// Events after a cursor, waiting up to `wait` seconds for the first.
+    /// Events after a cursor, waiting for the first. The answer counts only if it comes within the
+    /// wait and [`ANSWER_WITHIN`], which is what the promise in the question rests on.
     pub async fn events(
         &self,
-        after: &str,
         instance: &str,
-        wait: i64,
+        question: &Question,
     ) -> Result<EventPage, CallError> {
+        let promise = question.max_staleness.map(|seconds| seconds.to_string());
         let query = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("after", after)
+            .append_pair("after", &question.after)
             .append_pair("instance", instance)
-            .append_pair("wait", &wait.to_string())
+            .append_pair("wait", &question.wait.to_string())
+            .extend_pairs(self.settings.version.iter().map(|version| ("version", version)))
+            .extend_pairs(promise.iter().map(|seconds| ("max_staleness", seconds)))
             .finish();
         let url = self.url(&format!("/api/v1/events?{query}"));
-        let within = WITHIN + Duration::from_secs(wait.unsigned_abs());
+        let within = ANSWER_WITHIN + Duration::from_secs(question.wait.unsigned_abs());
         answer(self.signed(self.http.get(url)).timeout(within).send().await).await
+    }
+
+    /// Says good-bye: Passport waits for this instance no more.
+    pub async fn leave(&self, instance: &str) -> Result<Left, CallError> {
+        let body = LeaveRequest { instance: instance.to_owned() };
+        let call = self.post("/api/v1/events/leave").json(&body).timeout(WITHIN);
+        answer(call.send().await).await
     }
 
     fn url(&self, path: &str) -> String {

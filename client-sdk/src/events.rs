@@ -6,7 +6,7 @@ use std::{collections::HashMap, time::Duration};
 use crate::{
     session::AppSession,
     settings::WhenStale,
-    wire::{Cause, EventKind, EventPage, Seconds},
+    wire::{Cause, Event, EventKind, EventPage, Replacement, Seconds},
 };
 
 /// The beginning of every log: reading after it tells everything that is still worth knowing.
@@ -18,13 +18,37 @@ const REMEMBER: Seconds = 31 * 24 * 3600;
 #[derive(Debug)]
 pub struct Knowledge {
     cursor: String,
-    /// Ended app sessions, and until when they would have held.
-    ended: HashMap<Box<str>, (Seconds, Option<Cause>)>,
+    /// Ended app sessions.
+    ended: HashMap<Box<str>, Ending>,
     heard_at: Option<Seconds>,
     lease: Seconds,
+    /// What was promised to Passport with the last answer's question.
+    patience: Seconds,
     caught_up: bool,
     max_staleness: Option<Seconds>,
     when_stale: WhenStale,
+    closed: bool,
+}
+
+/// What is known of an ended app session.
+#[derive(Debug)]
+struct Ending {
+    /// When it would have been over anyway.
+    until: Seconds,
+    cause: Option<Cause>,
+    replaced_by: Option<Box<Replacement>>,
+}
+
+/// What to ask Passport next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// For events after this.
+    pub after: String,
+    /// Waiting for so long.
+    pub wait: Seconds,
+    /// The promise: without an answer this app refuses its sessions so long after the last one.
+    /// `None` when it goes on whatever happens.
+    pub max_staleness: Option<Seconds>,
 }
 
 /// Whether an app session holds.
@@ -48,22 +72,35 @@ impl Knowledge {
             ended: HashMap::new(),
             heard_at: None,
             lease: 60,
+            patience: 0,
             caught_up: false,
             max_staleness: max_staleness
                 .map(|time| Seconds::try_from(time.as_secs()).unwrap_or(Seconds::MAX)),
             when_stale,
+            closed: false,
         }
     }
 
-    /// Ask for events after this.
-    pub fn cursor(&self) -> &str {
-        &self.cursor
+    /// This copy of the app stops: from here on it accepts nobody, whatever the policy.
+    pub fn close(&mut self) {
+        self.closed = true;
     }
 
-    /// How long Passport may be asked to wait, so that it is heard well within the lease.
-    pub fn longest_wait(&self) -> Seconds {
-        let patience = self.max_staleness.unwrap_or(self.lease).min(self.lease);
-        (patience / 3).clamp(1, 25)
+    /// Whether it has stopped.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// What to ask next. While catching up there is nothing to wait for.
+    pub fn question(&self) -> Question {
+        let patience = self.max_staleness.unwrap_or(self.lease);
+        let refuses = self.when_stale == WhenStale::Refuse;
+        Question {
+            after: self.cursor.clone(),
+            // So that it is heard well within the lease.
+            wait: if self.caught_up { (patience.min(self.lease) / 3).clamp(1, 25) } else { 0 },
+            max_staleness: refuses.then_some(patience),
+        }
     }
 
     /// Whether the log has been read to its end since the start.
@@ -71,24 +108,36 @@ impl Knowledge {
         self.caught_up
     }
 
-    /// Takes in an answer that arrived at `now`. Applying an event twice changes nothing.
-    pub fn apply(&mut self, page: &EventPage, now: Seconds) {
+    /// Takes in the answer to `asked`, which arrived at `now`. Applying an event twice changes
+    /// nothing.
+    pub fn apply(&mut self, asked: &Question, page: &EventPage, now: Seconds) {
         for event in &page.events {
-            if event.kind != EventKind::SessionEnded {
-                continue;
-            }
-            if let Some(id) = &event.app_session {
-                let until = event.expires_at.unwrap_or(event.at + REMEMBER);
-                if until > now {
-                    self.ended.insert(id.as_str().into(), (until, event.cause));
-                }
-            }
+            self.apply_event(event, now);
         }
         self.cursor.clone_from(&page.cursor);
         self.lease = page.lease_seconds;
+        // Only what Passport was told counts: it reckons by that until when this app may accept.
+        self.patience = asked.max_staleness.unwrap_or(Seconds::MAX);
         self.heard_at = Some(now);
         // Pages come full until the end of the log is reached.
         self.caught_up |= page.events.is_empty();
+    }
+
+    /// Takes in one event that came by itself: pushed. It moves no cursor, and it prolongs no trust:
+    /// what came before it may not have come. It is about one app session, so however late it
+    /// comes it does not end a newer one of the same person (SECURITY-CASES B-08).
+    pub fn apply_event(&mut self, event: &Event, now: Seconds) {
+        if event.kind != EventKind::SessionEnded {
+            return;
+        }
+        if let Some(id) = &event.app_session {
+            let until = event.expires_at.unwrap_or(event.at + REMEMBER);
+            if until > now {
+                let replaced_by = event.replaced_by.clone().map(Box::new);
+                let ending = Ending { until, cause: event.cause, replaced_by };
+                self.ended.insert(id.as_str().into(), ending);
+            }
+        }
     }
 
     /// Starts over, because Passport does not know our cursor (a restored database).
@@ -99,12 +148,18 @@ impl Knowledge {
 
     /// Forgets ended sessions that would be over by now anyway.
     pub fn forget_expired(&mut self, now: Seconds) {
-        self.ended.retain(|_, (until, _)| *until > now);
+        self.ended.retain(|_, ending| ending.until > now);
     }
 
     /// Ends a session at once, before the event comes back to us.
     pub fn end(&mut self, session: &AppSession, cause: Cause) {
-        self.ended.insert(session.id.as_str().into(), (session.expires_at, Some(cause)));
+        let ending = Ending { until: session.expires_at, cause: Some(cause), replaced_by: None };
+        self.ended.insert(session.id.as_str().into(), ending);
+    }
+
+    /// The login that took a session's place, if that is how it ended.
+    pub fn replacement(&self, session: &AppSession) -> Option<&Replacement> {
+        self.ended.get(session.id.as_str()).and_then(|ending| ending.replaced_by.as_deref())
     }
 
     /// Whether a session holds at `now`.
@@ -112,8 +167,8 @@ impl Knowledge {
         if now >= session.expires_at {
             return Verdict::Expired;
         }
-        if let Some((_, cause)) = self.ended.get(session.id.as_str()) {
-            return Verdict::Ended(*cause);
+        if let Some(ending) = self.ended.get(session.id.as_str()) {
+            return Verdict::Ended(ending.cause);
         }
         if self.is_stale(now) { Verdict::Unknown } else { Verdict::Valid }
     }
@@ -121,20 +176,18 @@ impl Knowledge {
     /// Whether so much time has passed unheard that a logout may have been missed. Before the first
     /// catch-up nothing is known at all, whatever the policy.
     pub fn is_stale(&self, now: Seconds) -> bool {
-        if !self.caught_up {
+        if !self.caught_up || self.closed {
             return true;
         }
-        let patience = self.max_staleness.unwrap_or(self.lease);
-        let silent =
-            self.heard_at.is_none_or(|heard| now - heard >= patience || now < heard - patience);
-        silent && self.when_stale == WhenStale::Refuse
+        let refuses = self.when_stale == WhenStale::Refuse;
+        refuses && self.heard_at.is_none_or(|heard| (now - heard).abs() >= self.patience)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Event, User};
+    use crate::wire::User;
 
     fn session(id: &str) -> AppSession {
         AppSession {
@@ -161,6 +214,7 @@ mod tests {
                 cause: Some(Cause::Admin),
                 at: 0,
                 expires_at: Some(*until),
+                replaced_by: None,
             })
             .collect();
         EventPage { events, cursor: cursor.into(), lease_seconds: 60 }
@@ -168,7 +222,7 @@ mod tests {
 
     fn knowledge(when_stale: WhenStale) -> Knowledge {
         let mut knowledge = Knowledge::new(None, when_stale);
-        knowledge.apply(&page(&[], "0"), 0);
+        knowledge.apply(&knowledge.question(), &page(&[], "0"), 0);
         knowledge
     }
 
@@ -176,9 +230,9 @@ mod tests {
     fn nothing_is_accepted_before_the_log_was_read() {
         let mut knowledge = Knowledge::new(None, WhenStale::Continue);
         assert_eq!(knowledge.judge(&session("a"), 1), Verdict::Unknown);
-        knowledge.apply(&page(&[("b", 900)], "1"), 1);
+        knowledge.apply(&knowledge.question(), &page(&[("b", 900)], "1"), 1);
         assert_eq!(knowledge.judge(&session("a"), 1), Verdict::Unknown, "there may be more");
-        knowledge.apply(&page(&[], "1"), 1);
+        knowledge.apply(&knowledge.question(), &page(&[], "1"), 1);
         assert_eq!(knowledge.judge(&session("a"), 1), Verdict::Valid);
         assert_eq!(knowledge.judge(&session("b"), 1), Verdict::Ended(Some(Cause::Admin)));
     }
@@ -186,14 +240,51 @@ mod tests {
     #[test]
     fn an_end_is_for_one_session_and_for_ever() {
         let mut knowledge = knowledge(WhenStale::Refuse);
-        knowledge.apply(&page(&[("a", 1_000)], "1"), 10);
-        knowledge.apply(&page(&[("a", 1_000)], "1"), 20);
+        knowledge.apply(&knowledge.question(), &page(&[("a", 1_000)], "1"), 10);
+        knowledge.apply(&knowledge.question(), &page(&[("a", 1_000)], "1"), 20);
         assert_eq!(knowledge.judge(&session("a"), 20), Verdict::Ended(Some(Cause::Admin)));
         assert_eq!(knowledge.judge(&session("b"), 20), Verdict::Valid);
         knowledge.forget_expired(999);
         assert_eq!(knowledge.judge(&session("a"), 999), Verdict::Ended(Some(Cause::Admin)));
         knowledge.forget_expired(1_000);
         assert_eq!(knowledge.judge(&session("a"), 1_000), Verdict::Expired, "forgotten, yet over");
+    }
+
+    // What Passport was not told is not relied on: a longer lease counts from the next question on.
+    #[test]
+    fn trust_lasts_as_long_as_was_promised() {
+        let mut knowledge = Knowledge::new(None, WhenStale::Refuse);
+        let first = knowledge.question();
+        assert_eq!(first.max_staleness, Some(60));
+        let generous = EventPage { lease_seconds: 600, ..page(&[], "0") };
+        knowledge.apply(&first, &generous, 0);
+        assert_eq!(knowledge.judge(&session("a"), 60), Verdict::Unknown);
+        let second = knowledge.question();
+        assert_eq!(second.max_staleness, Some(600));
+        knowledge.apply(&second, &generous, 60);
+        assert_eq!(knowledge.judge(&session("a"), 659), Verdict::Valid);
+        let going_on = Knowledge::new(None, WhenStale::Continue);
+        assert_eq!(going_on.question().max_staleness, None, "no promise");
+    }
+
+    #[test]
+    fn what_is_pushed_ends_and_nothing_more() {
+        let mut knowledge = knowledge(WhenStale::Refuse);
+        let before = knowledge.question();
+        let pushed = &page(&[("a", 1_000)], "7").events[0];
+        knowledge.apply_event(pushed, 50);
+        knowledge.apply_event(pushed, 50);
+        assert_eq!(knowledge.judge(&session("a"), 50), Verdict::Ended(Some(Cause::Admin)));
+        assert_eq!(knowledge.judge(&session("b"), 50), Verdict::Valid);
+        assert_eq!(knowledge.question(), before, "the cursor is where it was");
+        assert_eq!(
+            knowledge.judge(&session("b"), 60),
+            Verdict::Unknown,
+            "no longer trusted for it"
+        );
+        let other = Event { kind: EventKind::UserUpdated, ..pushed.clone() };
+        knowledge.apply_event(&Event { app_session: Some("b".into()), ..other }, 51);
+        assert_eq!(knowledge.judge(&session("b"), 51), Verdict::Valid);
     }
 
     #[test]
@@ -204,8 +295,8 @@ mod tests {
         let going_on = knowledge(WhenStale::Continue);
         assert_eq!(going_on.judge(&session("a"), 600), Verdict::Valid);
         let mut strict = Knowledge::new(Some(Duration::from_secs(5)), WhenStale::Refuse);
-        strict.apply(&page(&[], "0"), 0);
+        strict.apply(&strict.question(), &page(&[], "0"), 0);
         assert_eq!(strict.judge(&session("a"), 5), Verdict::Unknown);
-        assert!(strict.longest_wait() < 5, "asks often enough to keep its trust");
+        assert!(strict.question().wait < 5, "asks often enough to keep its trust");
     }
 }

@@ -53,11 +53,20 @@
 //! Register it at Passport with
 //! `sso-server app add aw --name Aw --return-to http://aw.localhost:8801/sso/callback`.
 //!
+//! # Push
+//! Passport can also send each event to the app. Register the app with
+//! `--events-url http://aw.localhost:8801/sso/events`, give the secret that this prints to
+//! [`Settings::accept_events`], and the route `POST /sso/events` verifies what comes, applies it,
+//! and only then remembers it: a forged or repeated message changes nothing. The poll goes on
+//! beside it, and trust rests on the poll alone. An app without this crate checks the headers
+//! `webhook-id`, `webhook-timestamp` and `webhook-signature` as Standard Webhooks says, obeys
+//! `data.app_session`, and answers 2xx when it has.
+//!
 //! # Parts
 //! - [`wire`]: every JSON body of the contract. The server uses these same types.
 //! - The pure core, for any framework: [`settings`], [`login`] (begin, callback), [`session`] (an
-//!   app session and whether it holds), [`events`] (what is known of ended sessions). No I/O; time
-//!   and randomness are arguments.
+//!   app session and whether it holds), [`events`] (what is known of ended sessions), [`webhook`]
+//!   (what Passport pushes). No I/O; time and randomness are arguments.
 //! - [`client`] (feature `client`): the calls to Passport, by reqwest.
 //! - [`actix`] (feature `actix`): routes, extractors, the follower.
 //!
@@ -78,6 +87,7 @@ pub mod events;
 pub mod login;
 pub mod session;
 pub mod settings;
+pub mod webhook;
 pub mod wire;
 
 pub use settings::Settings;

@@ -5,6 +5,8 @@ use std::{fmt, time::Duration};
 use secrecy::SecretString;
 use url::Url;
 
+use crate::webhook::{Secret, SecretError};
+
 /// Where Passport is, who this app is, and how it wants to be treated.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -12,6 +14,7 @@ pub struct Settings {
     app: String,
     secret: SecretString,
     base_url: String,
+    events_secrets: Vec<Secret>,
     /// Where the SDK's routes are: `/sso`, so that `/sso/callback` must be registered. A path that
     /// begins with a slash and does not end with one.
     pub mount: String,
@@ -23,6 +26,8 @@ pub struct Settings {
     /// Names this running copy of the app, by 1 to 64 letters, digits, `.`, `_` or `-`; chosen at
     /// random when `None`.
     pub instance: Option<String>,
+    /// The version of the app, shown beside the instance where admins wait for it.
+    pub version: Option<String>,
 }
 
 /// What an app does with its sessions when it has not heard from Passport for too long.
@@ -69,6 +74,9 @@ pub enum SettingsError {
     /// Not a name that Passport takes.
     #[error("instance `{0}` must have 1 to 64 characters of letters, digits, '.', '_' and '-'")]
     Instance(String),
+    /// An events secret that nobody could have been given by Passport.
+    #[error(transparent)]
+    EventsSecret(#[from] SecretError),
 }
 
 impl Settings {
@@ -99,10 +107,12 @@ impl Settings {
             app,
             secret: secret.into(),
             base_url,
+            events_secrets: Vec::new(),
             mount: "/sso".to_owned(),
             max_staleness: None,
             when_stale: WhenStale::Refuse,
             instance: None,
+            version: None,
         })
     }
 
@@ -139,6 +149,18 @@ impl Settings {
     /// This app's own URL.
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+
+    /// Lets Passport push events to `{mount}/events`, signed with this secret. While it is being
+    /// rotated, call this twice: either is believed.
+    pub fn accept_events(mut self, secret: &str) -> Result<Self, SettingsError> {
+        self.events_secrets.push(Secret::parse(secret)?);
+        Ok(self)
+    }
+
+    /// The events secrets that are believed.
+    pub fn events_secrets(&self) -> &[Secret] {
+        &self.events_secrets
     }
 
     /// The return URL, as it must be registered.

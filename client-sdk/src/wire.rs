@@ -11,6 +11,11 @@ use serde::{Deserialize, Serialize};
 /// Unix time in seconds.
 pub type Seconds = i64;
 
+/// An answer to a poll counts only if it arrives within the asked wait and this much more: what an
+/// instance promised to Passport ("without an answer I refuse by myself after …") stays true when
+/// an answer is held up on the way.
+pub const ANSWER_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Body of `POST /api/v1/tickets/redeem`.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -275,6 +280,50 @@ pub struct Event {
     /// and may be forgotten.
     #[serde(default)]
     pub expires_at: Option<Seconds>,
+    /// With cause `kicked`: the login that took its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<Replacement>,
+}
+
+/// Body of what is pushed to an app's events URL, one entry of its log at a time
+/// (<https://www.standardwebhooks.com>); see [`webhook`](crate::webhook) for how it is signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushedEvent {
+    /// What happened; the same as in `data`.
+    #[serde(rename = "type")]
+    pub kind: EventKind,
+    /// When it happened (RFC 3339); the same as `at` in `data`.
+    pub timestamp: String,
+    /// The entry.
+    pub data: Event,
+}
+
+/// The login that displaced a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replacement {
+    /// The new session at Passport.
+    pub session: String,
+    /// On what: "Firefox on Windows".
+    pub device: String,
+    /// From what address, shortened to its network.
+    pub address: String,
+    /// When.
+    pub at: Seconds,
+}
+
+/// Body of `POST /api/v1/events/leave`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeaveRequest {
+    /// The running copy of the app that stops, and accepts no session any more.
+    pub instance: String,
+}
+
+/// Answer of `POST /api/v1/events/leave`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// Whether the instance was known.
+    pub known: bool,
 }
 
 /// Kinds of events.
@@ -336,6 +385,8 @@ pub struct Problem {
 pub enum ErrorCode {
     /// 401: the app's id and secret do not go together.
     InvalidClient,
+    /// 401: the admin token is unknown, revoked or expired.
+    InvalidToken,
     /// 400: unknown, used, expired, another app's, another URL's, another verifier's.
     InvalidTicket,
     /// 400: the request itself is malformed.
@@ -361,7 +412,7 @@ impl ErrorCode {
     /// The HTTP status that goes with the code.
     pub const fn status(self) -> u16 {
         match self {
-            Self::InvalidClient => 401,
+            Self::InvalidClient | Self::InvalidToken => 401,
             Self::InvalidTicket | Self::InvalidRequest => 400,
             Self::AccountDisabled | Self::NotAllowed => 403,
             Self::NotFound => 404,
@@ -376,6 +427,7 @@ impl ErrorCode {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::InvalidClient => "invalid_client",
+            Self::InvalidToken => "invalid_token",
             Self::InvalidTicket => "invalid_ticket",
             Self::InvalidRequest => "invalid_request",
             Self::AccountDisabled => "account_disabled",

@@ -46,7 +46,7 @@ impl Shared {
             Ok(page) => HttpResponse::Ok()
                 .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
                 .insert_header((CACHE_CONTROL, "no-store"))
-                .insert_header((CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"))
+                .insert_header((CONTENT_SECURITY_POLICY, format!("default-src 'none'; style-src 'self'; script-src {}; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'", passport.settings().passport())))
                 .body(page),
             Err(error) => {
                 tracing::error!(%error, template, "a page cannot be drawn");

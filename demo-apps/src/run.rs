@@ -32,14 +32,16 @@ pub enum RunError {
 }
 
 /// Serves a site on a listener. `key` signs and encrypts its session cookie; a new one at every
-/// start would sign everybody out of the site, which is no harm: Passport lets them back in.
+/// start would sign everybody out of the site, which is no harm: Passport lets them back in. The
+/// handle is for saying good-bye.
 pub fn serve(
     site: Site,
     settings: Settings,
     listener: TcpListener,
     key: Key,
-) -> Result<Server, RunError> {
+) -> Result<(Server, Passport), RunError> {
     let passport = Passport::start(settings)?;
+    let handle = passport.clone();
     let shared = web::Data::new(Shared::new(site));
     let factory = move || {
         let sessions = SessionMiddleware::builder(CookieSessionStore::default(), key.clone())
@@ -59,7 +61,8 @@ pub fn serve(
             .wrap(sessions.build())
     };
     listener.set_nonblocking(true)?;
-    Ok(HttpServer::new(factory).workers(1).disable_signals().listen(listener)?.run())
+    let server = HttpServer::new(factory).workers(1).disable_signals().listen(listener)?.run();
+    Ok((server, handle))
 }
 
 /// A sample site beside a Passport that runs elsewhere.
@@ -89,11 +92,12 @@ pub fn alone(site: Site) -> ExitCode {
             .map_err(|error| io::Error::other(error.to_string()))?;
         let listener = TcpListener::bind(arguments.listen.as_deref().unwrap_or(site.listen))?;
         println!("{} on http://{} as {url}", site.name, listener.local_addr()?);
-        let server = serve(site, settings, listener, Key::generate())
+        let (server, passport) = serve(site, settings, listener, Key::generate())
             .map_err(|error| io::Error::other(error.to_string()))?;
         let stop = server.handle();
         tokio::spawn(async move {
             let _ = tokio::signal::ctrl_c().await;
+            let _ = passport.leave().await;
             stop.stop(true).await;
         });
         server.await

@@ -1,6 +1,6 @@
 //! The running program: what every flow needs, put together once.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicI64};
 
 use tokio::sync::Semaphore;
 
@@ -15,6 +15,7 @@ use crate::{
         signing_keys::{self, KeysError},
     },
     hashing::{self, BadParameters, PasswordPool},
+    metrics::Metrics,
     random::Random,
     store::{self, Db, MigrateError, OpenError, StoreError},
     tokens::{
@@ -23,6 +24,7 @@ use crate::{
         master_key::{MasterKey, MasterKeyError},
         secrets::Secrets,
     },
+    upstream::transport::Transport,
 };
 
 /// Most signs of life that are being written down at a time; what is beyond waits for its next one.
@@ -55,6 +57,12 @@ pub struct App {
     pub login_slots: LoginSlots,
     /// Signs of life under way.
     pub touches: Arc<Semaphore>,
+    /// The way out to apps and other servers.
+    pub transport: Transport,
+    /// When a link of the audit log was last told to the log.
+    pub anchored_at: AtomicI64,
+    /// Figures for whoever watches.
+    pub metrics: Metrics,
 }
 
 /// Why the program cannot run. Each says what to do.
@@ -126,6 +134,7 @@ impl App {
             },
             random,
         )?;
+        let transport = Transport::new(&config);
         Ok(Arc::new(Self {
             config,
             db,
@@ -139,6 +148,9 @@ impl App {
             refused_tickets: RefusedTickets::default(),
             login_slots: LoginSlots::default(),
             touches: Arc::new(Semaphore::new(TOUCHES)),
+            transport,
+            anchored_at: AtomicI64::new(0),
+            metrics: Metrics::default(),
         }))
     }
 }

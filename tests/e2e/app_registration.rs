@@ -22,7 +22,7 @@ async fn a_return_url_moves_on_every_node_at_once() {
 
         let urls = [NEW.to_owned()];
         let change = ChangeApp { return_urls: Some(&urls), ..ChangeApp::default() };
-        let (_, changed) = apps::update(&passport.app, "aw", change).await.unwrap();
+        let changed = apps::update(&passport.app, "aw", change).await.unwrap().changed;
         assert_eq!(changed, ["return_to"]);
 
         let new = [("app", "aw"), ("return_to", NEW), ("state", "s")];
@@ -88,8 +88,8 @@ async fn what_add_refuses_is_refused_and_nothing_is_half_changed() {
     assert_eq!(passport.text("SELECT name FROM apps").await, "aw");
 
     let change = ChangeApp { name: plain, ..all };
-    assert_eq!(apps::update(&passport.app, "aw", change).await.unwrap().1, ["name"]);
-    assert_eq!(apps::update(&passport.app, "aw", change).await.unwrap().1, [""; 0]);
+    assert_eq!(apps::update(&passport.app, "aw", change).await.unwrap().changed, ["name"]);
+    assert_eq!(apps::update(&passport.app, "aw", change).await.unwrap().changed, [""; 0]);
     assert_eq!(passport.count(changes).await, 1, "what is so already is no change");
 }
 

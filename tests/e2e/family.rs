@@ -9,7 +9,7 @@ use demo_apps::{
     site::{AW, BW, Site},
 };
 use harness::{Database, Passport};
-use sso_server::clock::Clock;
+use sso_server::{clock::Clock, config::Config};
 
 /// The family, with a person called `goal`.
 pub struct Family {
@@ -20,11 +20,15 @@ pub struct Family {
 
 impl Family {
     pub async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let database = Database::Sqlite.create(folder.path()).await;
         // The SDK knows no clock but the machine's.
         let passport =
-            Passport::over(Database::Sqlite, &database, folder, Clock::System, |_| {}).await;
+            Passport::over(Database::Sqlite, &database, folder, Clock::System, change).await;
         passport.add_user("goal").await;
         let [at_aw, at_bw] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let url = |id, listener: &TcpListener| {
@@ -49,6 +53,6 @@ async fn open(passport: &Passport, site: Site, listener: TcpListener, url: &str,
     // A site's own words are constants; here it says where its sibling is this time.
     let sibling: &'static str = sibling.to_owned().leak();
     let site = Site { sibling: (site.sibling.0, sibling), ..site };
-    let server = run::serve(site, settings, listener, Key::generate()).unwrap();
+    let (server, _) = run::serve(site, settings, listener, Key::generate()).unwrap();
     actix_web::rt::spawn(server);
 }

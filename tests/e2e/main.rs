@@ -2,10 +2,10 @@
 //!
 //! Not here, and why:
 //! - Y-08, Y-10: the SDK reads no identity headers and has no rules for skipping.
-//! - Y-11, Y-12: it receives no pushes, and verifies no signatures, so it keeps no keys.
+//! - Y-11: target `push`. Y-12: it verifies pushes by a secret of its own, so it keeps no keys.
 //! - Y-13: whether a ticket is in time is decided by Passport.
 //! - Y-14: the kit for apps is a later step; `sdk/hostile.rs` has its first replies.
-//! - `session end --wait`, `backup`, `restore`: commands of later steps.
+//! - `session end --wait`: target `logout`. `backup`, `restore`: commands of later steps.
 //! - The program `family`: its three ports are fixed; `family.rs` runs the same parts on free ones.
 
 mod app_instances;
@@ -17,6 +17,7 @@ mod commands;
 mod configuration;
 mod deadlocks;
 mod demo;
+mod displaced;
 mod docs;
 mod family;
 mod live_sessions;

@@ -129,6 +129,21 @@ impl TestApp {
         serde_json::from_str(&answer.body).unwrap()
     }
 
+    /// Reads its log as one of its instances, without waiting.
+    pub async fn poll(&self, instance: &str, after: &str, more: &[(&str, &str)]) -> EventPage {
+        let own = [("after", after), ("instance", instance)];
+        let query = encode(own.into_iter().chain(more.iter().copied()));
+        let answer = self.call(Method::GET, &format!("/api/v1/events?{query}"), None, &[]).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        serde_json::from_str(&answer.body).unwrap()
+    }
+
+    /// One of its instances says good-bye.
+    pub async fn leave(&self, instance: &str) -> Answer {
+        let body = json!({ "instance": instance });
+        self.call(Method::POST, "/api/v1/events/leave", Some(body), &[]).await
+    }
+
     /// Asks about an app session.
     pub async fn status(&self, app_session: &str) -> Answer {
         self.call(Method::GET, &format!("/api/v1/app-sessions/{app_session}"), None, &[]).await

@@ -29,6 +29,8 @@ pub struct Browser {
     pub cookies: BTreeMap<String, String>,
     /// The raw `Set-Cookie` headers of the last answer.
     pub set_cookies: Vec<String>,
+    /// What it says it is.
+    pub user_agent: String,
     /// Sent with every request, beside the usual.
     pub headers: Vec<(String, String)>,
 }
@@ -59,7 +61,8 @@ impl Browser {
         let http = HTTP.with(reqwest::Client::clone);
         let host = public_url.split_once("://").unwrap().1.to_owned();
         let (cookies, set_cookies, headers) = Default::default();
-        Self { http, address, host, cookies, set_cookies, headers }
+        let user_agent = FIREFOX.to_owned();
+        Self { http, address, host, cookies, set_cookies, user_agent, headers }
     }
 
     /// The same browser, with its cookies, at another node of the same Passport.
@@ -138,7 +141,7 @@ impl Browser {
             .http
             .request(method, format!("http://{}{path}", self.address))
             .header("host", &self.host)
-            .header("user-agent", FIREFOX)
+            .header("user-agent", &self.user_agent)
             .header("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8");
         if !self.cookies.is_empty() {
             let cookies: Vec<String> =
@@ -271,6 +274,15 @@ impl Answer {
             .into_iter()
             .next()
             .unwrap_or_else(|| panic!("no form to {action}: {}", self.body))
+    }
+
+    /// The values of the buttons of this name, in the order of the page.
+    pub fn buttons(&self, name: &str) -> Vec<String> {
+        let page = Html::parse_document(&self.body);
+        let button = Selector::parse(&format!("button[name='{name}']")).unwrap();
+        let value =
+            |button: scraper::ElementRef<'_>| button.value().attr("value").map(str::to_owned);
+        page.select(&button).filter_map(value).collect()
     }
 
     /// All forms that go to `action`.

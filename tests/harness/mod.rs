@@ -13,6 +13,7 @@ pub mod load;
 pub mod passport;
 pub mod process;
 pub mod raw;
+pub mod receiver;
 
 pub use self::{
     app::TestApp,
@@ -20,6 +21,7 @@ pub use self::{
     database::{Database, on_both},
     passport::{PASSWORD, Passport},
     process::Node,
+    receiver::{Play, Receiver},
 };
 
 /// The moment at which a test's clock stands first: 2026-11-22 12:00:00 UTC.

@@ -8,7 +8,7 @@ use sso_server::{
     clock::Clock,
     config::Config,
     flows::{
-        apps::{self, AddApp},
+        apps::{self, AddApp, Added},
         users::{self, AddUser},
     },
     random::Random,
@@ -113,6 +113,23 @@ impl Passport {
         users::add(&self.app, new).await.unwrap().id.into()
     }
 
+    /// Registers an app whose events are pushed to `url`; answers its events secret, too.
+    pub async fn add_pushed(&self, id: &str, url: &str) -> (TestApp, String) {
+        let return_to = format!("http://{id}.localhost/sso/callback");
+        let new = AddApp {
+            id,
+            name: id,
+            return_urls: std::slice::from_ref(&return_to),
+            origins: &[],
+            events_url: Some(url),
+            jsonp: false,
+            may_end_user: false,
+        };
+        let Added { secret, events_secret, .. } = apps::add(&self.app, new).await.unwrap();
+        let app = TestApp::new(self.address, &self.url, id, secret.expose(), &return_to);
+        (app, events_secret.unwrap().to_string())
+    }
+
     /// Registers an app at `http://{id}.localhost`.
     pub async fn add_app(&self, id: &str) -> TestApp {
         self.add_app_with(id, |_| {}).await
@@ -143,7 +160,7 @@ impl Passport {
             origins: if new.origins.is_empty() { &origins } else { new.origins },
             ..new
         };
-        let (client, secret) = apps::add(&self.app, new).await.unwrap();
+        let Added { client, secret, .. } = apps::add(&self.app, new).await.unwrap();
         let return_to = client.return_urls[0].as_str().to_owned();
         TestApp::new(self.address, &self.url, id, secret.expose(), &return_to)
     }
@@ -171,6 +188,19 @@ impl Passport {
         let row =
             sqlx::query(sql).fetch_one(&mut *self.app.db.read().await.unwrap()).await.unwrap();
         row.get(0)
+    }
+
+    /// Waits until a number in the database is what it should be.
+    pub async fn until(&self, sql: &'static str, wanted: i64) {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        loop {
+            let found = self.count(sql).await;
+            if found == wanted {
+                return;
+            }
+            assert!(std::time::Instant::now() < deadline, "{sql}: {found}, not {wanted}");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
     }
 
     /// A text from the database.

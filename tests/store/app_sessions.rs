@@ -7,7 +7,7 @@ use sso_server::{
     store::app_sessions::{self, EndedAppSession},
 };
 
-use crate::scene::{CROWD, Scene, crowd, how_many};
+use crate::scene::{CROWD, Scene, crowd, end_app_session, end_of_app, end_of_session, how_many};
 
 #[tokio::test]
 async fn an_app_sees_its_own_sessions_only() {
@@ -25,9 +25,7 @@ async fn an_app_sees_its_own_sessions_only() {
         drop(conn);
         scene
             .write(async |tx| {
-                let by_other = app_sessions::end_one(tx, &bw, &id, Cause::App, NOON).await.unwrap();
-                assert!(by_other.is_none());
-                let own = app_sessions::end_one(tx, &aw, &id, Cause::App, NOON + 1).await.unwrap();
+                let own = end_app_session(tx, &id, Cause::App, NOON + 1).await;
                 assert_eq!(own.unwrap().session, session);
                 let found = app_sessions::find(tx, &aw, &id).await.unwrap().unwrap();
                 assert_eq!(found.ended, Some((NOON + 1, Cause::App)));
@@ -53,15 +51,11 @@ async fn an_app_session_ends_once_whoever_ends_it() {
                 let mut tx = db.write().await.unwrap();
                 let cause = ways[number % 3];
                 let ended: Vec<EndedAppSession> = match cause {
-                    Cause::App => app_sessions::end_one(&mut tx, &aw, &id, cause, NOON)
-                        .await
-                        .unwrap()
-                        .into_iter()
-                        .collect(),
-                    Cause::User => {
-                        app_sessions::end_of_session(&mut tx, &session, cause, NOON).await.unwrap()
+                    Cause::App => {
+                        end_app_session(&mut tx, &id, cause, NOON).await.into_iter().collect()
                     }
-                    _ => app_sessions::end_of_app(&mut tx, &aw, cause, NOON).await.unwrap(),
+                    Cause::User => end_of_session(&mut tx, &session, cause, NOON).await,
+                    _ => end_of_app(&mut tx, &aw, cause, NOON).await,
                 };
                 tx.commit().await.unwrap();
                 ended.into_iter().map(|one| (one.id, cause)).collect::<Vec<_>>()
@@ -103,28 +97,19 @@ async fn each_way_ends_what_is_meant_and_nothing_else() {
             }
             live
         };
-        let of_one = scene
-            .write(async |tx| {
-                app_sessions::end_of_session(tx, &one, Cause::User, NOON).await.unwrap()
-            })
-            .await;
+        let of_one =
+            scene.write(async |tx| end_of_session(tx, &one, Cause::User, NOON).await).await;
         let mut wanted = ids[..2].to_vec();
         wanted.sort();
         assert_eq!(names(of_one), wanted);
         assert_eq!(live().await, [false, false, true, true]);
-        let of_aw = scene
-            .write(async |tx| {
-                app_sessions::end_of_app(tx, &aw, Cause::AppDisabled, NOON).await.unwrap()
-            })
-            .await;
+        let of_aw =
+            scene.write(async |tx| end_of_app(tx, &aw, Cause::AppDisabled, NOON).await).await;
         assert_eq!(names(of_aw), [ids[2].clone()], "what had ended is not ended again");
         assert_eq!(live().await, [false, false, false, true]);
         let nobody = AppId::parse("nobody").unwrap();
-        let none = scene
-            .write(async |tx| {
-                app_sessions::end_of_app(tx, &nobody, Cause::AppDisabled, NOON).await.unwrap()
-            })
-            .await;
+        let none =
+            scene.write(async |tx| end_of_app(tx, &nobody, Cause::AppDisabled, NOON).await).await;
         assert!(none.is_empty());
     })
     .await;

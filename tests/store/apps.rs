@@ -2,7 +2,7 @@
 
 use harness::{HOUR, NOON, on_both};
 use sso_server::{
-    domain::{app::AppId, return_url::Origin, token::Digest},
+    domain::{app::AppId, events_url::EventsUrl, return_url::Origin, token::Digest},
     store::{Stored, apps},
 };
 
@@ -86,7 +86,7 @@ async fn apps_are_read_back_as_they_were_written_in_order() {
         let scene = Scene::on(database).await;
         let mut full = new_app("b-full");
         full.origins = vec![Origin::register("https://b.example").unwrap()];
-        full.events_url = Some("https://b.example/events".to_owned());
+        full.events_url = Some(EventsUrl::register("https://b.example/events").unwrap());
         (full.jsonp_since, full.may_end_user_since) = (Some(NOON), Some(NOON + 1));
         full.name = "B's \"first\"; DROP TABLE apps".to_owned();
         scene

@@ -17,7 +17,7 @@ use sso_server::{
     },
     random::Random,
     store::{
-        Db, Stored,
+        Db, Stored, Topic,
         events::{self, NewEvent},
     },
 };
@@ -33,6 +33,7 @@ fn event(expires_at: Option<i64>) -> NewEvent {
         user: fresh_user(),
         cause: Some(Cause::Admin),
         expires_at,
+        detail: None,
     }
 }
 
@@ -223,7 +224,7 @@ async fn who_waits_for_news_is_woken_from_both_sides() {
             async move { db.watch_for_news(&url).await }
         });
         for (number, writer) in [&scene.db, &other, &scene.db, &other].into_iter().enumerate() {
-            let mut waiter = scene.db.waiter(&aw);
+            let mut waiter = scene.db.waiter(Topic::Events(aw.clone()));
             append(writer, &aw, 1).await.unwrap();
             let news = async {
                 while after(&scene.db, &aw, number as i64, 9).await.is_empty() {
@@ -233,7 +234,7 @@ async fn who_waits_for_news_is_woken_from_both_sides() {
             tokio::time::timeout(Duration::from_secs(10), news).await.expect("woken");
         }
         // News of another app's log, by this handle, wake nobody here; closing wakes all.
-        let mut waiter = scene.db.waiter(&aw);
+        let mut waiter = scene.db.waiter(Topic::Events(aw.clone()));
         assert!(!waiter.is_closed());
         watching.abort();
         let _ = watching.await;
@@ -241,7 +242,7 @@ async fn who_waits_for_news_is_woken_from_both_sides() {
         scene.db.release_waiters();
         tokio::time::timeout(Duration::from_secs(10), waiter.news()).await.expect("sent home");
         assert!(waiter.is_closed());
-        let mut late = scene.db.waiter(&aw);
+        let mut late = scene.db.waiter(Topic::Events(aw.clone()));
         tokio::time::timeout(Duration::from_secs(10), late.news())
             .await
             .expect("also who comes late");
@@ -254,7 +255,7 @@ async fn who_waits_for_news_is_woken_from_both_sides() {
 async fn nobody_is_woken_before_the_commit() {
     let scene = Scene::on(harness::Database::Sqlite).await;
     let aw = scene.app("aw").await.id;
-    let mut waiter = scene.db.waiter(&aw);
+    let mut waiter = scene.db.waiter(Topic::Events(aw.clone()));
     let mut tx = scene.db.write().await.unwrap();
     events::append(&mut tx, &aw, &[event(None)], NOON).await.unwrap();
     let woken = async |waiter: &mut sso_server::store::Waiter| {

@@ -17,7 +17,7 @@ use sso_server::{
     },
 };
 
-use crate::scene::{Scene, fresh_digest, write};
+use crate::scene::{Scene, end_session, fresh_digest, write};
 
 async fn is_live(db: &Arc<Db>, digest: &Digest) -> bool {
     matches!(sessions::find_live(db, digest, NOON).await.unwrap(), Found::Live(_))
@@ -37,7 +37,7 @@ async fn what_the_other_side_ended_is_never_served() {
             assert!(is_live(&here, &digest).await, "now at hand");
             let ender = if round % 2 == 0 { &there } else { &here };
             let mut tx = ender.write().await.unwrap();
-            sessions::end(&mut tx, &id, Cause::User, NOON).await.unwrap().unwrap();
+            end_session(&mut tx, &id, Cause::User, NOON).await.unwrap();
             assert!(is_live(&here, &digest).await, "not before the commit");
             tx.commit().await.unwrap();
             // Twice: the first look notices the commit, the second finds what is at hand since.
@@ -177,7 +177,7 @@ async fn under_load_no_reader_sees_a_session_after_its_end_was_acknowledged() {
                     for number in 0..60 {
                         let (id, _) = &known[side * 60 + number];
                         let mut tx = db.write().await.unwrap();
-                        sessions::end(&mut tx, id, Cause::User, NOON).await.unwrap().unwrap();
+                        end_session(&mut tx, id, Cause::User, NOON).await.unwrap();
                         tx.commit().await.unwrap();
                         ended[side].store(number as i64 + 1, Ordering::SeqCst);
                     }

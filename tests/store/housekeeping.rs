@@ -15,7 +15,7 @@ use sso_server::{
     },
 };
 
-use crate::scene::{fresh_digest, fresh_user, write};
+use crate::scene::{contact, fresh_digest, fresh_user, write};
 
 // SECURITY-CASES T-06: nothing is forgotten while somebody could still come with it.
 #[actix_web::test]
@@ -31,6 +31,7 @@ async fn things_are_forgotten_when_they_are_long_over() {
             user: fresh_user(),
             cause: Some(Cause::User),
             expires_at: Some(NOON),
+            detail: None,
         };
         let spend = Spend {
             jti: fresh_text(NOON, &Random::system()),
@@ -47,7 +48,7 @@ async fn things_are_forgotten_when_they_are_long_over() {
                 .await
                 .unwrap();
             events::append(tx, &aw, &[event], NOON).await.unwrap();
-            app_instances::note(tx, &aw, "web-1", 1, NOON).await.unwrap();
+            app_instances::note(tx, &aw, contact("web-1", 1, NOON)).await.unwrap();
         })
         .await;
         for (kept, tables) in [

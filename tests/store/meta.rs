@@ -11,7 +11,7 @@ use sso_server::{
     store::{app_instances, audit, meta, throttles},
 };
 
-use crate::scene::{CROWD, Scene, crowd};
+use crate::scene::{CROWD, Scene, contact, crowd};
 
 // SECURITY-CASES Q-01
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -59,7 +59,7 @@ async fn hostile_text_is_text() {
                 .write(async |tx| {
                     meta::put(tx, text, text).await.unwrap();
                     assert_eq!(meta::get(tx, text).await.unwrap().as_deref(), Some(text));
-                    app_instances::note(tx, &app, text, 1, NOON).await.unwrap();
+                    app_instances::note(tx, &app, contact(text, 1, NOON)).await.unwrap();
                     assert!(app_instances::find(tx, &app, text).await.unwrap().is_some());
                     let entry = Entry::new(NOON, Act::LoginRefused)
                         .app(&AppId::stored(text.to_owned()))

@@ -14,7 +14,7 @@ use sso_server::{
     store::{self, MigrateError, sessions},
 };
 
-use crate::scene::{Scene, count, open};
+use crate::scene::{Scene, count, end_session, open};
 
 const APPLIED: &str = "SELECT COUNT(*) FROM _sqlx_migrations";
 
@@ -180,7 +180,7 @@ async fn without_leave_to_migrate_an_old_database_is_refused_and_a_current_one_r
             matches!(found, sessions::Found::Live(_))
         };
         assert!(live().await && live().await);
-        scene.write(async |tx| sessions::end(tx, &id, Cause::User, NOON).await.unwrap()).await;
+        scene.write(async |tx| end_session(tx, &id, Cause::User, NOON).await).await;
         assert!(!live().await, "and are never served after their end");
     })
     .await;

@@ -14,13 +14,13 @@ use sso_server::{
     },
     random::Random,
     store::{
-        Db, Stored, activations, app_sessions,
+        Db, Stored, activations,
         redemptions::{self, Admission, MOST, Spend},
-        sessions, users,
+        users,
     },
 };
 
-use crate::scene::{CROWD, Scene, crowd, how_many};
+use crate::scene::{CROWD, Scene, crowd, end_of_session, end_session, how_many};
 
 /// Those of [`Scene::session`].
 const LIMITS: Limits = Limits { lifetime: DAY, idle: DAY / 2, browser_idle: DAY / 2 };
@@ -188,8 +188,8 @@ async fn no_app_session_outlives_a_session_that_ends_beside_it() {
 
 async fn end(db: &Arc<Db>, session: &SessionId) -> bool {
     let mut tx = db.write().await.unwrap();
-    assert!(sessions::end(&mut tx, session, Cause::User, NOON).await.unwrap().is_some());
-    app_sessions::end_of_session(&mut tx, session, Cause::User, NOON).await.unwrap();
+    assert!(end_session(&mut tx, session, Cause::User, NOON).await.is_some());
+    end_of_session(&mut tx, session, Cause::User, NOON).await;
     tx.commit().await.unwrap();
     true
 }

@@ -7,15 +7,24 @@ use harness::{DAY, Database, NOON};
 use sqlx::Row;
 use sso_server::{
     domain::{
+        Millis,
         app::{App, AppId},
+        confirmation::NEVER,
         device::{Device, DeviceClass},
-        id::{AppSessionId, SessionId, UserId},
+        id::{AppSessionId, LogoutId, SessionId, UserId},
         return_url::ReturnUrl,
         token::{Digest, Token},
         user::Username,
     },
     random::Random,
-    store::{self, Db, Options, Stored, Tx, apps, redemptions, sessions, users},
+    store::{
+        self, Db, Options, Stored, Tx,
+        app_instances::Contact,
+        app_sessions::{self, EndedAppSession},
+        apps, redemptions,
+        sessions::{self, EndedSession},
+        users,
+    },
 };
 use tempfile::TempDir;
 use tokio::sync::Barrier;
@@ -121,7 +130,7 @@ impl Scene {
     /// Ends a session.
     pub async fn end(&self, session: &SessionId) {
         self.write(async |tx| {
-            sessions::end(tx, session, Cause::User, NOON).await.unwrap().expect("it was live")
+            end_session(tx, session, Cause::User, NOON).await.expect("it was live")
         })
         .await;
     }
@@ -263,4 +272,58 @@ pub fn new_session<'a>(
         idle_until,
         expires_at,
     }
+}
+
+/// The logout that ends are written down under here; that there is a row of it is the flows' affair.
+fn logout() -> LogoutId {
+    "logout".into()
+}
+
+/// Ends one session.
+pub async fn end_session(
+    tx: &mut Tx,
+    id: &SessionId,
+    cause: Cause,
+    at: Millis,
+) -> Option<EndedSession> {
+    let ids = std::slice::from_ref(id);
+    sessions::end(tx, ids, cause, &logout(), false, at).await.unwrap().pop()
+}
+
+/// Ends one app session.
+pub async fn end_app_session(
+    tx: &mut Tx,
+    id: &AppSessionId,
+    cause: Cause,
+    at: Millis,
+) -> Option<EndedAppSession> {
+    let ids = std::slice::from_ref(id);
+    app_sessions::end_these(tx, ids, cause, &logout(), at).await.unwrap().pop()
+}
+
+/// Ends the app sessions of a session.
+pub async fn end_of_session(
+    tx: &mut Tx,
+    session: &SessionId,
+    cause: Cause,
+    at: Millis,
+) -> Vec<EndedAppSession> {
+    let sessions = std::slice::from_ref(session);
+    app_sessions::end_of_sessions(tx, sessions, cause, &logout(), at).await.unwrap()
+}
+
+/// Ends the sessions at an app, as a portion of a logout of many does.
+pub async fn end_of_app(
+    tx: &mut Tx,
+    app: &AppId,
+    cause: Cause,
+    at: Millis,
+) -> Vec<EndedAppSession> {
+    let ids = app_sessions::portion(tx, app, "", NOON, 32).await.unwrap();
+    app_sessions::end_these(tx, &ids, cause, &logout(), at).await.unwrap()
+}
+
+/// An instance is heard of.
+pub fn contact(instance: &str, acknowledged: i64, now: Millis) -> Contact<'_> {
+    Contact { instance, version: None, acknowledged, now, trusted_until: NEVER }
 }

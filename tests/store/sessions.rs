@@ -9,7 +9,7 @@ use sso_server::{
     },
     random::Random,
     store::{
-        Db, app_sessions,
+        Db,
         sessions::{self, Found, Renewal},
         users,
     },
@@ -17,7 +17,8 @@ use sso_server::{
 use std::sync::Arc;
 
 use crate::scene::{
-    CROWD, Scene, crowd, fresh_digest, how_many, new_session, until_waiting_for_locks,
+    CROWD, Scene, crowd, end_app_session, end_session, fresh_digest, how_many, new_session,
+    until_waiting_for_locks,
 };
 
 async fn find(db: &Arc<Db>, digest: &Digest, now: i64) -> Option<Result<SessionId, Cause>> {
@@ -72,7 +73,7 @@ async fn of_many_who_end_a_session_one_does() {
             async move {
                 let mut tx = db.write().await.unwrap();
                 let cause = causes[number % 2];
-                let ended = sessions::end(&mut tx, &id, cause, NOON + number as i64).await.unwrap();
+                let ended = end_session(&mut tx, &id, cause, NOON + number as i64).await;
                 tx.commit().await.unwrap();
                 ended.map(|ended| (ended.user, cause))
             }
@@ -212,11 +213,7 @@ async fn lists_begin_with_the_latest_and_name_live_apps_once() {
             scene.app_session(&id, &user, &bw).await;
             let ended = scene.app_session(&id, &user, &aw).await;
             if number % 2 == 0 {
-                scene
-                    .write(async |tx| {
-                        app_sessions::end_one(tx, &aw, &ended, Cause::App, NOON).await.unwrap()
-                    })
-                    .await;
+                scene.write(async |tx| end_app_session(tx, &ended, Cause::App, NOON).await).await;
             }
             ids.push(id);
         }

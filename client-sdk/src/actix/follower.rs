@@ -8,7 +8,7 @@ use crate::{client::pause, events::BEGINNING, wire::ErrorCode};
 /// Follows until the app is gone.
 pub(super) async fn follow(shared: Weak<Shared>) {
     let mut failures = 0;
-    while let Some(shared) = shared.upgrade() {
+    while let Some(shared) = shared.upgrade().filter(|shared| !shared.known().is_closed()) {
         if once(&shared).await {
             failures = 0;
             // Passport answers: the moment for what it could not be told.
@@ -22,21 +22,22 @@ pub(super) async fn follow(shared: Weak<Shared>) {
 }
 
 async fn once(shared: &Arc<Shared>) -> bool {
-    let (cursor, wait) = {
-        let known = shared.known();
-        // While catching up there is nothing to wait for.
-        let wait = if known.is_caught_up() { known.longest_wait() } else { 0 };
-        (known.cursor().to_owned(), wait)
-    };
-    match shared.client.events(&cursor, &shared.instance, wait).await {
+    let question = shared.known().question();
+    match shared.client.events(&shared.instance, &question).await {
         Ok(page) => {
             let now = now();
             let mut knowledge = shared.know();
-            knowledge.apply(&page, now);
+            knowledge.apply(&question, &page, now);
             knowledge.forget_expired(now);
+            drop(knowledge);
+            if !page.events.is_empty() {
+                shared.changes.send_modify(|_| ());
+            }
             true
         }
-        Err(error) if error.code() == Some(ErrorCode::InvalidRequest) && cursor != BEGINNING => {
+        Err(error)
+            if error.code() == Some(ErrorCode::InvalidRequest) && question.after != BEGINNING =>
+        {
             // A cursor from before a restored backup: read everything again. If the beginning is
             // refused too, something else is wrong, and starting over would not mend it.
             tracing::warn!(%error, "starting over at the beginning of the event log");

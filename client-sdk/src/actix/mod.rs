@@ -1,17 +1,20 @@
 //! Passport for actix-web: the routes below `/sso`, the extractors, the follower.
 
 mod follower;
+mod receiver;
 mod routes;
 mod signed_in;
+mod stream;
 mod unsent;
 
 use std::{
-    sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use actix_web::web::{Data, ServiceConfig, get, post, scope};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use tokio::sync::{Semaphore, watch};
 
 pub use self::signed_in::{MaybeSignedIn, NotSignedIn, SignedIn};
 use self::unsent::Unsent;
@@ -21,6 +24,7 @@ use crate::{
     events::Knowledge,
     session::AppSession,
     settings::SettingsError,
+    webhook::Seen,
     wire::{Cause, EndScope, Ended, Seconds},
 };
 
@@ -34,7 +38,13 @@ struct Shared {
     client: Client,
     instance: String,
     knowledge: RwLock<Knowledge>,
+    /// Changes whenever a session may have ended; `true` when this copy of the app stops.
+    changes: watch::Sender<bool>,
+    /// Open pages that follow.
+    streams: Arc<Semaphore>,
     unsent: Unsent,
+    /// Pushed events that were applied.
+    seen: Mutex<Seen>,
 }
 
 /// Why an app cannot begin.
@@ -47,6 +57,9 @@ pub enum StartError {
     #[error(transparent)]
     Client(#[from] ClientError),
 }
+
+/// So many pushed events are remembered: far more than come within a message's time.
+const SEEN_MOST: usize = 10_000;
 
 impl Passport {
     /// Prepares everything and begins to follow the app's events, on the runtime that this is called
@@ -63,7 +76,10 @@ impl Passport {
             client,
             instance,
             knowledge: RwLock::new(knowledge),
+            changes: watch::Sender::new(false),
+            streams: Arc::new(Semaphore::new(stream::STREAMS_MOST)),
             unsent: Unsent::default(),
+            seen: Mutex::new(Seen::new(SEEN_MOST)),
         };
         let passport = Self { shared: Arc::new(shared) };
         tokio::spawn(follower::follow(Arc::downgrade(&passport.shared)));
@@ -71,17 +87,22 @@ impl Passport {
     }
 
     /// The routes: `GET /sso/login?next=/path`, `GET /sso/callback`, `POST /sso/logout` (form field
-    /// `scope`: `app` or `session`).
+    /// `scope`: `app` or `session`), `GET /sso/stream` (tells open pages when they are signed out;
+    /// put `<script defer src="{passport}/sso.js" data-mount="/sso"></script>` on them), and, when
+    /// the settings hold an events secret, `POST /sso/events`.
     pub fn routes(&self) -> impl FnOnce(&mut ServiceConfig) + use<> {
         let passport = self.clone();
         move |config| {
             let mount = passport.settings().mount.clone();
-            config.app_data(Data::new(passport)).service(
-                scope(&mount)
-                    .route("/login", get().to(routes::login))
-                    .route("/callback", get().to(routes::callback))
-                    .route("/logout", post().to(routes::logout)),
-            );
+            let mut routes = scope(&mount)
+                .route("/login", get().to(routes::login))
+                .route("/callback", get().to(routes::callback))
+                .route("/logout", post().to(routes::logout))
+                .route("/stream", get().to(stream::stream));
+            if !passport.settings().events_secrets().is_empty() {
+                routes = routes.route("/events", post().to(receiver::receive));
+            }
+            config.app_data(Data::new(passport)).service(routes);
         }
     }
 
@@ -101,11 +122,21 @@ impl Passport {
     /// farther one is not, since the person may have signed in again by then.
     pub async fn end(&self, session: &AppSession, scope: EndScope) -> Result<Ended, CallError> {
         self.shared.know().end(session, Cause::App);
+        self.shared.changes.send_modify(|_| ());
         let told = self.client().end(&session.id, scope).await;
         if told.as_ref().is_err_and(CallError::is_worth_repeating) && scope == EndScope::App {
             self.shared.unsent.keep(session);
         }
         told
+    }
+
+    /// This copy of the app stops: open pages are let go, and Passport waits for it no more where it
+    /// shows whether a logout has arrived. Call it when the server is told to stop; from then on no
+    /// session is accepted here.
+    pub async fn leave(&self) -> Result<(), CallError> {
+        self.shared.know().close();
+        self.shared.changes.send_replace(true);
+        self.client().leave(&self.shared.instance).await.map(|_| ())
     }
 
     /// Whether sessions can be judged: Passport was heard within the time that this app allows.

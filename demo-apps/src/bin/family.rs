@@ -38,6 +38,9 @@ struct Arguments {
     /// Where the demo keeps its database, its key and its credentials
     #[arg(long, default_value = "passport-demo")]
     folder: PathBuf,
+    /// One session a person: signing in with a second browser signs out the first
+    #[arg(long)]
+    one_session: bool,
 }
 
 /// The demo's person.
@@ -49,6 +52,8 @@ struct Credentials {
     password: String,
     aw_secret: String,
     bw_secret: String,
+    /// What signs the events that are pushed to aw; bw only follows its log.
+    aw_events_secret: Option<String>,
 }
 
 type Failure = Box<dyn std::error::Error>;
@@ -56,7 +61,7 @@ type Failure = Box<dyn std::error::Error>;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(io::stderr).init();
-    match actix_web::rt::System::new().block_on(family(&arguments.folder)) {
+    match actix_web::rt::System::new().block_on(family(&arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("family: {error}");
@@ -65,9 +70,13 @@ fn main() -> ExitCode {
     }
 }
 
-async fn family(folder: &Path) -> Result<(), Failure> {
+async fn family(arguments: &Arguments) -> Result<(), Failure> {
+    let folder = arguments.folder.as_path();
     let mut config = Config::default();
+    config.session.max_per_user = usize::from(arguments.one_session);
     config.database.url = format!("sqlite://{}", folder.join("passport.db").display());
+    // Events are pushed to the sites, which are on this machine.
+    config.outgoing.allow_loopback = true;
     config.master_key.file = folder.join("passport.key").display().to_string();
     let listen = config.server.listen.clone();
     let public_url = config.server.public_url.clone();
@@ -85,12 +94,16 @@ async fn family(folder: &Path) -> Result<(), Failure> {
     let credentials = credentials(&app, folder).await?;
     let setup = one_time_link::first_admin(&app).await?;
     let running = server::start(app.clone(), sso)?;
-    let site = |site: Site, secret: &str, listener| -> Result<_, Failure> {
-        let settings = Settings::new(public_url.as_str(), site.id, secret, site.url)?;
+    let site = |site: Site, secret: &str, events: Option<&str>, listener| -> Result<_, Failure> {
+        let mut settings = Settings::new(public_url.as_str(), site.id, secret, site.url)?;
+        if let Some(events) = events {
+            settings = settings.accept_events(events)?;
+        }
         Ok(run::serve(site, settings, listener, Key::generate())?)
     };
-    let aw = site(AW, &credentials.aw_secret, aw)?;
-    let bw = site(BW, &credentials.bw_secret, bw)?;
+    let aw = site(AW, &credentials.aw_secret, credentials.aw_events_secret.as_deref(), aw)?;
+    let bw = site(BW, &credentials.bw_secret, None, bw)?;
+    let ((aw, aw_passport), (bw, bw_passport)) = (aw, bw);
     let (stop_aw, stop_bw) = (aw.handle(), bw.handle());
     actix_web::rt::spawn(aw);
     actix_web::rt::spawn(bw);
@@ -112,6 +125,7 @@ async fn family(folder: &Path) -> Result<(), Failure> {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
     }
+    let _ = tokio::join!(aw_passport.leave(), bw_passport.leave());
     tokio::join!(stop_aw.stop(false), stop_bw.stop(false));
     running.stop().await;
     Ok(())
@@ -141,24 +155,30 @@ async fn credentials(app: &Arc<App>, folder: &Path) -> Result<Credentials, Failu
         Err(UsersError::Taken) => return Err(again().into()),
         result => result?,
     };
-    let mut secrets = Vec::new();
-    for site in [AW, BW] {
+    let events_url = format!("{}/sso/events", AW.url);
+    let (mut secrets, mut aw_events_secret) = (Vec::new(), None);
+    for (site, events_url) in [(AW, Some(events_url.as_str())), (BW, None)] {
         let new = AddApp {
             id: site.id,
             name: site.name,
             return_urls: &[format!("{}/sso/callback", site.url), format!("{}/", site.url)],
             origins: &[site.url.to_owned()],
-            events_url: None,
+            events_url,
             jsonp: false,
             may_end_user: false,
         };
         match apps::add(app, new).await {
             Err(AppsError::Taken(_)) => return Err(again().into()),
-            result => secrets.push(result?.1.expose().to_owned()),
+            result => {
+                let added = result?;
+                secrets.push(added.secret.expose().to_owned());
+                let events_secret = added.events_secret.map(|secret| secret.to_string());
+                aw_events_secret = aw_events_secret.or(events_secret);
+            }
         }
     }
     let [aw_secret, bw_secret] = <[String; 2]>::try_from(secrets).map_err(|_| again())?;
-    let credentials = Credentials { password, aw_secret, bw_secret };
+    let credentials = Credentials { password, aw_secret, bw_secret, aw_events_secret };
     let mut kept = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?;
     kept.write_all(serde_json::to_string_pretty(&credentials)?.as_bytes())?;
     Ok(credentials)

@@ -13,9 +13,16 @@ login-refused = Name or password is wrong, or there were too many attempts. Chec
 login-malformed = This cannot be a password: it is empty, too long, or holds control characters.
 login-too-many = There were too many attempts from your network. Please wait a moment and try again.
 login-busy = A great many people are signing in right now. Please try again in a moment.
+login-too-many-sessions = You are signed in on as many devices as is allowed. Sign out on one of them first.
 login-stale = This page had been open for too long. Please enter your password again.
 login-password-set = Your password is set. You can sign in now.
 login-admin-added = Passport is ready. Sign in with the account that you have just made.
+
+choose-title = Which device makes room?
+choose-lead = You are signed in on as many devices as is allowed. Choose one to be signed out; this one takes its place.
+choose-end = Sign out there
+choose-end-label = Sign out there: { $device }
+choose-cancel = Do not sign in here
 
 logout-title = Sign out
 logout-question = Sign out, { $name }?
@@ -28,6 +35,16 @@ signed-out-title = You are signed out
 signed-out-lead = On this device you are out of Passport and of all its sites.
 signed-out-back = Back to { $app }
 signed-out-again = Sign in again
+
+progress-title = What the sites say
+progress-label = How far each site is
+progress-confirmed-after = confirmed after { $time }
+progress-confirmed = confirmed
+progress-waiting = not confirmed yet; refuses by itself at the latest on
+progress-over = had run out already
+duration-ms = { $n } ms
+duration-s = { $n } s
+duration-min = { $n } min
 
 account-title = Your account
 account-hello = Hello, { $name }
@@ -105,3 +122,12 @@ error-unavailable-title = Passport cannot answer at the moment
 error-unavailable-text = This does not tell whether you are signed in. Please try again in a moment.
 error-internal-title = Something went wrong
 error-internal-text = It is our fault, and it is in the log. Please try again.
+
+secure-title = Make the account yours again
+secure-lead = If a sign-in or a sign-out was not yours: choose a new password. Every device is signed out but this one.
+secure-present = Present password
+secure-new = New password
+secure-button = Change password and sign out everywhere else
+secure-same = The new password is the present one.
+account-secured = Your password is changed, and every other device is signed out.
+account-secure = Change password

@@ -13,9 +13,16 @@ login-refused = 用户名与密码不匹配，或尝试次数过多。请检查�
 login-malformed = 密码无效：内容为空、过长或含有控制字符。
 login-too-many = 您所在网络的尝试次数过多，请稍候再试。
 login-busy = 当前登录人数过多，请稍后再试。
+login-too-many-sessions = 您已在允许数量的设备上登录。请先在其中一台设备上退出登录。
 login-stale = 此页面打开时间过长，请重新输入密码。
 login-password-set = 密码已设置，现在可以登录。
 login-admin-added = Passport 已就绪，请用刚创建的账号登录。
+
+choose-title = 由哪台设备让出位置？
+choose-lead = 您已在允许数量的设备上登录。请选择一台设备退出登录，由本设备取代。
+choose-end = 在该设备退出
+choose-end-label = 在该设备退出：{ $device }
+choose-cancel = 不在此处登录
 
 logout-title = 退出登录
 logout-question = { $name }，要退出登录吗？
@@ -28,6 +35,16 @@ signed-out-title = 您已退出登录
 signed-out-lead = 您已在此设备上退出 Passport 及其所有站点。
 signed-out-back = 返回 { $app }
 signed-out-again = 重新登录
+
+progress-title = 各站点的确认情况
+progress-label = 每个站点的进度
+progress-confirmed-after = 已确认，用时 { $time }
+progress-confirmed = 已确认
+progress-waiting = 尚未确认；最迟将自行拒绝于
+progress-over = 此前已过期
+duration-ms = { $n } 毫秒
+duration-s = { $n } 秒
+duration-min = { $n } 分钟
 
 account-title = 您的账号
 account-hello = 您好，{ $name }
@@ -97,3 +114,12 @@ error-unavailable-title = Passport 暂时无法响应
 error-unavailable-text = 这并不说明您是否已登录，请稍后再试。
 error-internal-title = 出了点问题
 error-internal-text = 这是我们的错误，已记入日志。请重试。
+
+secure-title = 重新掌控您的账号
+secure-lead = 如果某次登录或退出不是您本人操作：请设置新密码。除本设备外，所有设备都将退出登录。
+secure-present = 当前密码
+secure-new = 新密码
+secure-button = 更改密码并在其他所有设备上退出
+secure-same = 新密码与当前密码相同。
+account-secured = 您的密码已更改，其他所有设备均已退出登录。
+account-secure = 更改密码

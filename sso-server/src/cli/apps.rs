@@ -3,15 +3,21 @@
 use clap::{ArgGroup, Subcommand};
 use serde_json::json;
 
-use super::{Refused, output};
+use super::{Refused, doctor, output};
 use crate::{
     app::App,
     domain::{
         app::App as Client,
+        events_url::EventsUrl,
+        push::PushState,
         return_url::{Origin, ReturnUrl},
         seconds,
     },
-    flows::apps::{self, AddApp, ChangeApp},
+    flows::{
+        apps::{self, AddApp, Added, ChangeApp, Updated},
+        push_streams,
+    },
+    web::api::admin::proof::PushJson,
 };
 
 #[derive(Debug, Subcommand)]
@@ -98,6 +104,28 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Give an app a new secret for the events that are pushed to it and print it, once
+    RotateEventsSecret {
+        /// Which app
+        id: String,
+        /// For how long the old secret signs, too, such as 10m
+        #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
+        overlap: std::time::Duration,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Test how fast an app obeys a logout, and say what is wrong if it does not
+    Doctor {
+        /// Which app
+        id: String,
+        /// How long to wait for its answers at most
+        #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+        within: std::time::Duration,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Shut an app off and end its sessions
     Disable {
         /// Which app
@@ -127,16 +155,19 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
                 jsonp,
                 may_end_user,
             };
-            let (client, secret) = apps::add(app, new).await?;
+            let Added { client, secret, events_secret } = apps::add(app, new).await?;
             if json {
-                let mut shown = as_json(&client);
+                let push = events_secret.as_ref().map(|_| PushState::default());
+                let mut shown = as_json(&client, push.as_ref());
                 shown["secret"] = secret.expose().into();
+                with_events_secret(&mut shown, events_secret.as_deref());
                 output::json(&shown);
             } else {
                 output::say(&format!(
                     "Registered {id}. Its secret, which is not shown again:\n  {}",
                     secret.expose()
                 ));
+                say_events_secret(events_secret.as_deref());
             }
         }
         Command::Set {
@@ -166,35 +197,43 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
                 jsonp: switch(jsonp, no_jsonp),
                 may_end_user: switch(may_end_user, no_may_end_user),
             };
-            let (client, changed) = apps::update(app, &id, change).await?;
+            let Updated { client, changed, events_secret } = apps::update(app, &id, change).await?;
             if json {
-                output::json(&as_json(&client));
+                let states = push_streams::states(app).await?;
+                let mut shown = as_json(&client, states.get(&client.id));
+                with_events_secret(&mut shown, events_secret.as_deref());
+                output::json(&shown);
             } else if changed.is_empty() {
                 output::say(&format!("{id} is so already."));
             } else {
                 output::say(&format!("Changed {id}: {}.", changed.join(", ")));
+                say_events_secret(events_secret.as_deref());
             }
         }
         Command::List { json } => {
             let clients = apps::list(app).await?;
+            let states = push_streams::states(app).await?;
             if json {
-                output::json(&clients.iter().map(as_json).collect());
+                let shown = clients.iter().map(|client| as_json(client, states.get(&client.id)));
+                output::json(&shown.collect());
             } else {
                 let rows: Vec<_> = clients
                     .into_iter()
                     .map(|client| {
                         let urls: Vec<&str> =
                             client.return_urls.iter().map(ReturnUrl::as_str).collect();
+                        let push = states.get(&client.id).map_or("", PushState::word);
                         let mark = if client.disabled_at.is_some() { "disabled" } else { "" };
                         vec![
                             client.id.to_string(),
                             client.name.clone(),
                             urls.join(" "),
+                            push.to_owned(),
                             mark.to_owned(),
                         ]
                     })
                     .collect();
-                output::table(&["ID", "NAME", "RETURN URLS", ""], &rows);
+                output::table(&["ID", "NAME", "RETURN URLS", "PUSH", ""], &rows);
             }
         }
         Command::RotateSecret { id, overlap, json } => {
@@ -209,6 +248,19 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
                 ));
             }
         }
+        Command::RotateEventsSecret { id, overlap, json } => {
+            let overlap = i64::try_from(overlap.as_millis()).unwrap_or(i64::MAX);
+            let secret = push_streams::rotate_secret(app, &id, overlap).await?;
+            if json {
+                output::json(&json!({ "id": id, "events_secret": secret.as_str() }));
+            } else {
+                output::say(&format!(
+                    "The new events secret of {id}, which is not shown again:\n  {}",
+                    secret.as_str()
+                ));
+            }
+        }
+        Command::Doctor { id, within, json } => doctor::examine(app, &id, within, json).await?,
         Command::Disable { id } => {
             let ended = apps::disable(app, &id).await?;
             output::say(&format!("Disabled {id}; ended {} of its sessions.", ended.app_sessions));
@@ -225,12 +277,27 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
     Ok(())
 }
 
-fn as_json(client: &Client) -> serde_json::Value {
+fn with_events_secret(shown: &mut serde_json::Value, secret: Option<&String>) {
+    if let Some(secret) = secret {
+        shown["events_secret"] = secret.as_str().into();
+    }
+}
+
+fn say_events_secret(secret: Option<&String>) {
+    if let Some(secret) = secret {
+        output::say(&format!(
+            "What signs the events that are pushed to it, not shown again either:\n  {secret}"
+        ));
+    }
+}
+
+fn as_json(client: &Client, push: Option<&PushState>) -> serde_json::Value {
     let urls: Vec<&str> = client.return_urls.iter().map(ReturnUrl::as_str).collect();
     let origins: Vec<&str> = client.origins.iter().map(Origin::as_str).collect();
     json!({
         "id": client.id.as_str(), "name": client.name, "bit": client.bit,
-        "return_to": urls, "origins": origins, "events_url": client.events_url,
+        "return_to": urls, "origins": origins, "events_url": client.events_url.as_ref().map(EventsUrl::as_str),
+        "push": push.map(PushJson::from),
         "jsonp": client.jsonp_since.is_some(), "may_end_user": client.may_end_user_since.is_some(),
         "disabled": client.disabled_at.is_some(), "created_at": seconds(client.created_at),
     })

@@ -1,9 +1,13 @@
 //! The command line. Every listing and every creation has `--json`. Exit 0 on success, 1 on a
 //! refused operation, 2 on wrong usage. Commands work beside a running server, which obeys at once.
 
+mod admin_tokens;
 mod apps;
+mod audit;
+mod doctor;
 mod keys;
 mod output;
+mod proofs;
 mod serve;
 mod sessions;
 mod users;
@@ -60,6 +64,12 @@ enum Command {
     /// Manage the keys that sign tickets
     #[command(subcommand)]
     Key(keys::Command),
+    /// Manage tokens for programs that administer
+    #[command(subcommand)]
+    AdminToken(admin_tokens::Command),
+    /// Read the audit log, and look whether anybody has changed it
+    #[command(subcommand)]
+    Audit(audit::Command),
 }
 
 /// A refused operation: one sentence for the person at the terminal.
@@ -93,7 +103,7 @@ impl Command {
             Self::Serve | Self::Check | Self::Migrate => true,
             Self::User(command) => matches!(command, users::Command::Add { .. }),
             Self::App(command) => matches!(command, apps::Command::Add { .. }),
-            Self::Session(_) | Self::Key(_) => false,
+            Self::Session(_) | Self::Key(_) | Self::AdminToken(_) | Self::Audit(_) => false,
         }
     }
 }
@@ -136,6 +146,12 @@ async fn execute(arguments: Arguments) -> Result<(), Refused> {
             with_app(config, async |app| sessions::run(app, command).await).await
         }
         Command::Key(command) => with_app(config, async |app| keys::run(app, command).await).await,
+        Command::AdminToken(command) => {
+            with_app(config, async |app| admin_tokens::run(app, command).await).await
+        }
+        Command::Audit(command) => {
+            with_app(config, async |app| audit::run(app, command).await).await
+        }
     }
 }
 

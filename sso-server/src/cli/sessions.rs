@@ -1,15 +1,23 @@
 //! `session …`
 
+use std::time::Duration;
+
 use clap::Subcommand;
 use client_sdk::wire::Cause;
 use serde_json::json;
 
-use super::{Refused, output};
+use super::{
+    Refused, output,
+    proofs::{self, wait_for_apps},
+};
 use crate::{
     app::App,
-    domain::seconds,
+    domain::{device::DeviceClass, reach::Reach, seconds},
     flows::{
+        apps::registered,
         end_session::{Ending, end_session},
+        log_out_many::log_out_many,
+        prove_logout::prove_logout,
         users,
     },
     store,
@@ -36,10 +44,39 @@ pub(super) enum Command {
         /// Why, for the audit log
         #[arg(long, default_value = "")]
         reason: String,
+        /// Wait until every app has confirmed, and say so
+        #[arg(long)]
+        wait: bool,
+        /// How long to wait at most
+        #[arg(long, value_name = "TIME", default_value = "2min", value_parser = humantime::parse_duration)]
+        within: Duration,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
+    /// End the sessions of many at once; who logs in afterwards stays
+    #[command(group(clap::ArgGroup::new("reach").required(true)))]
+    EndMany {
+        /// Everybody's, everywhere
+        #[arg(long, group = "reach")]
+        everybody: bool,
+        /// Everybody's at this app; they stay signed in at Passport and elsewhere
+        #[arg(long, group = "reach", value_name = "ID")]
+        app: Option<String>,
+        /// Everybody's on this class of device: desktop, phone or native
+        #[arg(long, group = "reach", value_name = "CLASS", value_parser = device_class)]
+        device_class: Option<DeviceClass>,
+        /// Why, for the audit log
+        #[arg(long, default_value = "")]
+        reason: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn device_class(word: &str) -> Result<DeviceClass, &'static str> {
+    DeviceClass::parse(word).ok_or("desktop, phone or native")
 }
 
 pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
@@ -86,23 +123,54 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
                 output::table(&["ID", "NAME", "DEVICE", "ADDRESS", "LAST SEEN", "APPS"], &rows);
             }
         }
-        Command::End { id, reason, json } => {
-            let by = if reason.is_empty() {
-                "operator".to_owned()
-            } else {
-                format!("operator: {reason}")
-            };
-            let why = Ending { cause: Cause::Admin, by: &by, address: None };
+        Command::End { id, reason, wait, within, json } => {
+            let reason = Some(reason.as_str()).filter(|reason| !reason.is_empty());
+            let why = Ending { reason, ..Ending::by_operator(Cause::Admin) };
             let ended = end_session(app, &id.as_str().into(), why).await?;
             if ended.sessions == 0 {
                 return Err(Refused(format!("no live session is called {id}")));
             }
-            if json {
-                output::json(
-                    &json!({ "sessions": ended.sessions, "app_sessions": ended.app_sessions }),
-                );
-            } else {
+            if !json {
                 output::say(&format!("Ended the session, {} at apps.", ended.app_sessions));
+            }
+            let proof = match ended.logout.filter(|_| wait || json) {
+                Some(logout) if wait => wait_for_apps(app, &logout, within, json).await?,
+                Some(logout) => prove_logout(app, &logout).await?,
+                None => None,
+            };
+            if json {
+                output::json(&json!({
+                    "sessions": ended.sessions, "app_sessions": ended.app_sessions,
+                    "logout": proof.as_ref().map(proofs::as_json),
+                }));
+            }
+            if let Some(proof) = proof.filter(|proof| wait && !proof.is_done()) {
+                return Err(Refused(proofs::unfinished(&proof, app.clock.now())));
+            }
+        }
+        Command::EndMany { everybody: _, app: at, device_class, reason, json } => {
+            let reach = match (at, device_class) {
+                (Some(id), _) => Reach::App { app: registered(app, &id).await? },
+                (None, Some(class)) => Reach::DeviceClass { class },
+                (None, None) => Reach::Everybody,
+            };
+            let reason = Some(reason.as_str()).filter(|reason| !reason.is_empty());
+            let why = Ending { reason, ..Ending::by_operator(Cause::Admin) };
+            let begun = app.clock.now();
+            let done = log_out_many(app, &reach, why).await?;
+            let took = app.clock.now() - begun;
+            if json {
+                output::json(&json!({
+                    "logout": done.id.as_str(), "sessions": done.sessions,
+                    "app_sessions": done.app_sessions, "took_ms": took,
+                }));
+            } else {
+                output::say(&format!(
+                    "Ended {} sessions, {} at apps, in {:.1} s.",
+                    done.sessions,
+                    done.app_sessions,
+                    took as f64 / 1_000.0
+                ));
             }
         }
     }

@@ -17,7 +17,10 @@ pub use self::{
     period::Period,
     problems::Problem,
 };
-use crate::domain::session::Limits;
+use crate::domain::{
+    session::Limits,
+    session_caps::{Caps, OnExcess},
+};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -37,12 +40,16 @@ pub struct Config {
     pub ticket: Ticket,
     /// What apps hear.
     pub events: Events,
+    /// Where requests to apps and other servers may go.
+    pub outgoing: Outgoing,
     /// Password hashing and choosing.
     pub password: Password,
     /// How often somebody may try.
     pub throttle: Throttle,
     /// Pages.
     pub pages: Pages,
+    /// The console.
+    pub admin: Admin,
     /// The log.
     pub log: Log,
 }
@@ -60,6 +67,8 @@ pub struct Server {
     pub workers: usize,
     /// Proxies whose `X-Forwarded-For` counts, as addresses or networks.
     pub trusted_proxies: Vec<String>,
+    /// Who may read `/metrics`, as addresses or networks.
+    pub metrics_from: Vec<String>,
     /// How long requests under way may take when the server is told to stop.
     pub shutdown_within: Period,
 }
@@ -71,6 +80,7 @@ impl Default for Server {
             public_url: "http://sso.localhost:8800".into(),
             workers: 0,
             trusted_proxies: Vec::new(),
+            metrics_from: vec!["127.0.0.0/8".into(), "::1".into()],
             shutdown_within: Period::seconds(30),
         }
     }
@@ -129,6 +139,16 @@ pub struct Session {
     pub idle: Period,
     /// The same when "keep me signed in" is off.
     pub browser_idle: Period,
+    /// Most sessions of a person at a time; 0 is no limit.
+    pub max_per_user: usize,
+    /// Most of them on computers.
+    pub max_desktop: usize,
+    /// Most of them on phones and tablets.
+    pub max_phone: usize,
+    /// Most of them in programs that are no browser.
+    pub max_native: usize,
+    /// What happens to one too many: `kick_oldest`, `deny`, or `ask`.
+    pub on_excess: OnExcess,
 }
 
 impl Default for Session {
@@ -138,6 +158,11 @@ impl Default for Session {
             lifetime: Period(limits.lifetime),
             idle: Period(limits.idle),
             browser_idle: Period(limits.browser_idle),
+            max_per_user: 0,
+            max_desktop: 0,
+            max_phone: 0,
+            max_native: 0,
+            on_excess: OnExcess::KickOldest,
         }
     }
 }
@@ -196,6 +221,16 @@ impl Default for Events {
     fn default() -> Self {
         Self { lease: Period::seconds(60), longest_wait: Period::seconds(50) }
     }
+}
+
+/// `[outgoing]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Outgoing {
+    /// Whether this machine itself may be reached: for tests and the demo.
+    pub allow_loopback: bool,
+    /// Private networks that may be reached, as addresses or networks: an app's back channel.
+    pub allow_networks: Vec<String>,
 }
 
 /// `[password]`
@@ -267,6 +302,22 @@ impl Default for Pages {
     }
 }
 
+/// `[admin]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    /// How long ago an admin may have given the password to see the console.
+    pub login_max_age: Period,
+    /// The same for whatever is done to others, and for exports.
+    pub act_max_age: Period,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { login_max_age: Period::seconds(12 * 3600), act_max_age: Period::seconds(600) }
+    }
+}
+
 /// `[log]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -302,6 +353,26 @@ impl Config {
     /// The networks of trusted proxies.
     pub fn trusted_proxies(&self) -> Vec<IpNet> {
         self.server.trusted_proxies.iter().filter_map(|text| parse_network(text)).collect()
+    }
+
+    /// The networks that may read `/metrics`.
+    pub fn metrics_from(&self) -> Vec<IpNet> {
+        self.server.metrics_from.iter().filter_map(|text| parse_network(text)).collect()
+    }
+
+    /// Private networks that outgoing requests may reach.
+    pub fn outgoing_networks(&self) -> Vec<IpNet> {
+        self.outgoing.allow_networks.iter().filter_map(|text| parse_network(text)).collect()
+    }
+
+    /// How many sessions a person may have.
+    pub fn session_caps(&self) -> Caps {
+        Caps {
+            per_user: self.session.max_per_user,
+            desktop: self.session.max_desktop,
+            phone: self.session.max_phone,
+            native: self.session.max_native,
+        }
     }
 
     /// How long sessions hold.

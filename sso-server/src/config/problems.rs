@@ -41,11 +41,16 @@ impl Config {
         if let Err(why) = public_url(&self.server.public_url) {
             check(false, &|| format!("server.public_url: {why}"));
         }
-        for proxy in &self.server.trusted_proxies {
-            check(parse_network(proxy).is_some(), &|| {
-                format!(
-                    "server.trusted_proxies: `{proxy}` is neither an address nor a network such as 10.0.0.0/8"
-                )
+        let networks = [
+            ("server.trusted_proxies", &self.server.trusted_proxies),
+            ("server.metrics_from", &self.server.metrics_from),
+            ("outgoing.allow_networks", &self.outgoing.allow_networks),
+        ];
+        let each =
+            networks.into_iter().flat_map(|(key, all)| all.iter().map(move |one| (key, one)));
+        for (key, network) in each {
+            check(parse_network(network).is_some(), &|| {
+                format!("{key}: `{network}` is neither an address nor a network such as 10.0.0.0/8")
             });
         }
         let scheme = self.database.url.split_once(':').map(|(scheme, _)| scheme);
@@ -96,6 +101,7 @@ impl Config {
             ("app_session.lifetime", self.app_session.lifetime),
             ("events.lease", self.events.lease),
             ("password.wait", self.password.wait),
+            ("admin.login_max_age", self.admin.login_max_age),
         ] {
             check(period.0 <= PERIOD_MAX, &|| format!("{key}: at most 10 years"));
         }
@@ -135,6 +141,12 @@ impl Config {
                 "pages.default_locale: `{}` is not one of en, zh, ru",
                 self.pages.default_locale
             )
+        });
+        check(self.admin.act_max_age.0 >= SECOND, &|| {
+            "admin.act_max_age: at least one second".to_owned()
+        });
+        check(self.admin.login_max_age >= self.admin.act_max_age, &|| {
+            "admin.login_max_age: at least admin.act_max_age".to_owned()
         });
         check(self.log.level.parse::<tracing_subscriber::filter::Targets>().is_ok(), &|| {
             format!("log.level: `{}` is neither a level nor a filter", self.log.level)

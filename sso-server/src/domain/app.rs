@@ -2,15 +2,19 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Millis,
+    events_url::EventsUrl,
     return_url::{Origin, ReturnUrl},
     token::Digest,
 };
 
 /// The name of an app on the wire: `aw`. Lower-case ASCII, so that it fits into HTTP Basic, a URL
 /// and a log line without quoting.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct AppId(String);
 
 /// The text is not an app id.
@@ -69,7 +73,7 @@ pub struct App {
     /// Who may ask from inside a page.
     pub origins: Vec<Origin>,
     /// Where events are pushed.
-    pub events_url: Option<String>,
+    pub events_url: Option<EventsUrl>,
     /// Whether JSONP is allowed, and since when.
     pub jsonp_since: Option<Millis>,
     /// Whether it may end every session of a person, and since when.

@@ -1,9 +1,17 @@
-//! The audit log's words.
+//! The audit log's words, and the chain that its lines form.
+//!
+//! Each sealed line has a number, without gaps from 1, and a [`link`]: the SHA-256 over the link of
+//! the line before it and its own content. Whoever edits, removes, inserts or reorders sealed lines
+//! breaks the chain at that place. The last link is stamped with a key that is not in the database,
+//! so a chain made anew from the beginning does not pass either.
+
+use sha2::{Digest as _, Sha256};
 
 use super::{
     Millis,
     app::AppId,
     id::{SessionId, UserId},
+    token::Digest,
 };
 
 /// What was done.
@@ -23,6 +31,8 @@ pub enum Act {
     SessionEnded,
     /// One app's session ended, the session went on.
     AppSessionEnded,
+    /// A logout of many was ordered.
+    LogoutOrdered,
     /// An account was made.
     UserAdded,
     /// An account was disabled.
@@ -41,13 +51,47 @@ pub enum Act {
     AppAdded,
     /// An app was changed: its registration, its secret, disabled, enabled, deleted.
     AppChanged,
+    /// Events were never delivered to an app's events URL: their app sessions ran out first.
+    PushGivenUp,
+    /// An operator tested how fast an app obeys a logout.
+    AppExamined,
     /// A signing key was made or retired.
     KeyRotated,
     /// The one-time link of the first start was made or used.
     SetUp,
+    /// A token for the admin API was made.
+    AdminTokenAdded,
+    /// A token for the admin API was revoked.
+    AdminTokenRevoked,
+    /// The audit log was exported.
+    AuditExported,
 }
 
 impl Act {
+    /// What lists offer to filter by.
+    pub const ALL: &'static [Self] = &[
+        Self::LoggedIn,
+        Self::LoggedInAgain,
+        Self::LoginRefused,
+        Self::TicketRedeemed,
+        Self::TicketRefused,
+        Self::SessionEnded,
+        Self::AppSessionEnded,
+        Self::LogoutOrdered,
+        Self::UserAdded,
+        Self::UserDisabled,
+        Self::UserEnabled,
+        Self::UserDeleted,
+        Self::PasswordSet,
+        Self::AppAdded,
+        Self::AppChanged,
+        Self::KeyRotated,
+        Self::SetUp,
+        Self::AdminTokenAdded,
+        Self::AdminTokenRevoked,
+        Self::AuditExported,
+    ];
+
     /// The word in the database.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -58,6 +102,7 @@ impl Act {
             Self::TicketRefused => "ticket.refused",
             Self::SessionEnded => "session.ended",
             Self::AppSessionEnded => "app_session.ended",
+            Self::LogoutOrdered => "logout.ordered",
             Self::UserAdded => "user.added",
             Self::UserDisabled => "user.disabled",
             Self::UserEnabled => "user.enabled",
@@ -67,8 +112,13 @@ impl Act {
             Self::PasswordSet => "password.set",
             Self::AppAdded => "app.added",
             Self::AppChanged => "app.changed",
+            Self::PushGivenUp => "push.given_up",
+            Self::AppExamined => "app.examined",
             Self::KeyRotated => "key.rotated",
             Self::SetUp => "set_up",
+            Self::AdminTokenAdded => "admin_token.added",
+            Self::AdminTokenRevoked => "admin_token.revoked",
+            Self::AuditExported => "audit.exported",
         }
     }
 }
@@ -129,5 +179,50 @@ impl Entry {
             facts.insert(name.to_owned(), value.into());
         }
         self
+    }
+}
+
+/// The link of line `seq`: what `content` holds, column by column, behind the link of the line
+/// before. Each part is written with its length, and absence differs from emptiness, so no two lines
+/// have the same bytes.
+pub fn link(previous: &str, seq: i64, content: &[Option<&str>]) -> Digest {
+    let mut hash = Sha256::new();
+    let mut part = |text: &[u8]| {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text);
+    };
+    part(previous.as_bytes());
+    part(&seq.to_be_bytes());
+    for column in content {
+        match column {
+            None => part(b"-"),
+            Some(text) => {
+                part(b"+");
+                part(text.as_bytes());
+            }
+        }
+    }
+    Digest::from_hash(&hash.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_part_of_a_line_and_its_place_change_the_link() {
+        let link = |previous, seq, content: &[Option<&str>]| {
+            super::link(previous, seq, content).as_str().to_owned()
+        };
+        let links = [
+            link("", 1, &[Some("a"), Some("b")]),
+            link("x", 1, &[Some("a"), Some("b")]),
+            link("", 2, &[Some("a"), Some("b")]),
+            link("", 1, &[Some("ab"), Some("")]),
+            link("", 1, &[Some("a"), None]),
+            link("", 1, &[None, Some("a")]),
+            link("", 1, &[Some("a"), Some("-")]),
+            link("", 1, &[Some("a")]),
+        ];
+        let distinct: std::collections::BTreeSet<&String> = links.iter().collect();
+        assert_eq!(distinct.len(), links.len());
     }
 }

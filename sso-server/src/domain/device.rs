@@ -1,5 +1,7 @@
 //! Devices as people recognise them: "Firefox on Windows".
 
+use serde::{Deserialize, Serialize};
+
 /// What a User-Agent header says, in a person's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
@@ -10,7 +12,8 @@ pub struct Device {
 }
 
 /// Kinds of devices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DeviceClass {
     /// A computer's browser.
     Desktop,
@@ -28,6 +31,11 @@ impl DeviceClass {
             Self::Phone => "phone",
             Self::Native => "native",
         }
+    }
+
+    /// Reads the word back.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Desktop, Self::Phone, Self::Native].into_iter().find(|class| class.as_str() == word)
     }
 }
 

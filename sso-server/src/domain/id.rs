@@ -24,12 +24,18 @@ pub enum Session {}
 #[derive(Debug)]
 pub enum AppSession {}
 
+/// Names a logout: whatever ended sessions in one act.
+#[derive(Debug)]
+pub enum Logout {}
+
 /// Identifier of a user; never reused.
 pub type UserId = Id<User>;
 /// Identifier of a session.
 pub type SessionId = Id<Session>;
 /// Identifier of an app session.
 pub type AppSessionId = Id<AppSession>;
+/// Identifier of a logout.
+pub type LogoutId = Id<Logout>;
 
 impl<K> Id<K> {
     /// A new identifier: UUID version 7 (RFC 9562 section 5.7), so that new rows go to the end of

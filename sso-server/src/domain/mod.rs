@@ -1,12 +1,18 @@
 //! What Passport knows and decides, without asking anybody: no async, no SQL, no HTTP, no clock.
 
+pub mod admin;
 pub mod app;
 pub mod audit;
+pub mod confirmation;
 pub mod device;
+pub mod events_url;
 pub mod id;
 pub mod password;
+pub mod push;
+pub mod reach;
 pub mod return_url;
 pub mod session;
+pub mod session_caps;
 pub mod throttle;
 pub mod ticket;
 pub mod token;

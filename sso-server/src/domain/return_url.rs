@@ -57,8 +57,10 @@ pub enum UrlError {
     /// A query parameter that Passport adds itself.
     #[error("the query of a return URL cannot contain ticket, state, error or sid")]
     Reserved,
-    /// A native app's scheme, where a server is needed.
-    #[error("only https:// URLs and http:// to localhost or a loopback address are possible here")]
+    /// A native app's scheme, where a server is needed: nobody listens behind it.
+    #[error(
+        "an events URL begins with https://, or with http:// to localhost or a loopback address"
+    )]
     NotAServer,
     /// More than scheme, host and port.
     #[error("an origin is scheme://host or scheme://host:port and nothing more")]
@@ -189,12 +191,6 @@ pub fn checked(text: &str) -> Result<Url, UrlError> {
         return Err(UrlError::Rewritten(url.into()));
     }
     Ok(url)
-}
-
-/// The checks for the address of a server, which a native app's scheme is not: events URLs.
-pub fn checked_server(text: &str) -> Result<Url, UrlError> {
-    let url = checked(text)?;
-    if is_private_use(url.scheme()) { Err(UrlError::NotAServer) } else { Ok(url) }
 }
 
 /// Loopback by name or address; decided on the parsed host, never on text. An IPv4-mapped IPv6

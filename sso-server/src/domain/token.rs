@@ -52,7 +52,12 @@ pub struct Digest(String);
 impl Digest {
     /// Of some bytes.
     pub fn of(bytes: &[u8]) -> Self {
-        Self(URL_SAFE_NO_PAD.encode(Sha256::digest(bytes)))
+        Self::from_hash(&Sha256::digest(bytes))
+    }
+
+    /// Of a hash that was computed piece by piece.
+    pub fn from_hash(hash: &[u8]) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(hash))
     }
 
     /// As read from a column or a claim.

@@ -84,6 +84,11 @@ fn fold(text: &str) -> String {
     text.to_lowercase().to_uppercase().to_lowercase()
 }
 
+/// The beginning of a name or address as it was typed, in the form of the key columns.
+pub fn search_key(typed: &str) -> String {
+    fold(&typed.trim().nfkc().collect::<String>())
+}
+
 /// A mail address: one mailbox, no comments, no quoting, no display name (SECURITY-CASES A-07).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email {

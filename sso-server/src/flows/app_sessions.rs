@@ -60,7 +60,7 @@ pub async fn end(
 ) -> Result<WireEnded, EndError> {
     let row = app_sessions::find(&mut *app.db.read().await?, &client.id, id).await?;
     let row = row.ok_or(EndError::NotFound)?;
-    let why = Ending { cause: Cause::App, by: client.id.as_str(), address: Some(address) };
+    let why = Ending { address: Some(address), ..Ending::by(Cause::App, client.id.as_str()) };
     let ended = match scope {
         EndScope::App => {
             end_app_session(app, &client.id, id, why).await?.ok_or(EndError::NotFound)?

@@ -2,10 +2,12 @@
 
 use client_sdk::wire::Cause;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::{
-    end_session::{Ended, end_app_in},
-    past_deadlocks,
+    end_session::Ending,
+    log_out_many::{carry_out, order_in},
+    past_deadlocks, push_streams,
 };
 use crate::{
     app::App,
@@ -13,10 +15,13 @@ use crate::{
         Millis,
         app::{App as Client, AppId, AppIdError},
         audit::{Act, Entry},
-        return_url::{Origin, ReturnUrl, UrlError, checked_server},
+        events_url::EventsUrl,
+        id::LogoutId,
+        reach::Reach,
+        return_url::{Origin, ReturnUrl, UrlError},
         token::Token,
     },
-    store::{StoreError, Stored, apps, audit},
+    store::{StoreError, Stored, Tx, apps, audit, logouts::LogoutRow},
 };
 
 /// Bits of `app_flag`: an i64 without its sign.
@@ -82,8 +87,19 @@ fn is_victim(error: &AppsError) -> bool {
     }
 }
 
-/// Registers an app; answers it and its secret, which nobody sees again.
-pub async fn add(app: &App, new: AddApp<'_>) -> Result<(Client, Token), AppsError> {
+/// A registered app, with its secrets. Nobody sees them again.
+#[derive(Debug)]
+pub struct Added {
+    /// What is registered.
+    pub client: Client,
+    /// Its secret.
+    pub secret: Token,
+    /// With an events URL: what signs the events that are pushed there.
+    pub events_secret: Option<Zeroizing<String>>,
+}
+
+/// Registers an app.
+pub async fn add(app: &App, new: AddApp<'_>) -> Result<Added, AppsError> {
     let now = app.clock.now();
     let secret = Token::fresh(&app.random);
     let mut client = Client {
@@ -108,10 +124,12 @@ pub async fn add(app: &App, new: AddApp<'_>) -> Result<(Client, Token), AppsErro
     if client.bit >= BITS {
         return Err(AppsError::Full);
     }
+    let new = client.events_url.as_ref();
+    let events_secret = push_streams::url_changed(app, &mut tx, &client.id, None, new, now).await?;
     let entry = Entry::new(now, Act::AppAdded).app(&client.id).fact("by", "operator");
     audit::append(&mut tx, &[entry], &app.random).await?;
     tx.commit().await?;
-    Ok((client, secret))
+    Ok(Added { client, secret, events_secret })
 }
 
 /// What is to be different about an app. `None` leaves it as it is.
@@ -131,13 +149,21 @@ pub struct ChangeApp<'a> {
     pub may_end_user: Option<bool>,
 }
 
-/// Changes what is registered of an app, held to the rules of [`add`]; answers it and the names of
-/// what is different now. Every node obeys at once. Its sessions go on.
-pub async fn update(
-    app: &App,
-    id: &str,
-    change: ChangeApp<'_>,
-) -> Result<(Client, Vec<&'static str>), AppsError> {
+/// An app whose registration was changed.
+#[derive(Debug)]
+pub struct Updated {
+    /// What is registered now.
+    pub client: Client,
+    /// The names of what is different now.
+    pub changed: Vec<&'static str>,
+    /// With an events URL where there was none: what signs the events that are pushed there. Nobody
+    /// sees it again.
+    pub events_secret: Option<Zeroizing<String>>,
+}
+
+/// Changes what is registered of an app, held to the rules of [`add`]. Every node obeys at once.
+/// Its sessions go on.
+pub async fn update(app: &App, id: &str, change: ChangeApp<'_>) -> Result<Updated, AppsError> {
     let id = registered(app, id).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
@@ -171,12 +197,14 @@ pub async fn update(
         }
     }
     if changed.is_empty() {
-        return Ok((old, changed));
+        return Ok(Updated { client: old, changed, events_secret: None });
     }
     apps::update(&mut tx, &new).await?;
+    let (before, after) = (old.events_url.as_ref(), new.events_url.as_ref());
+    let events_secret = push_streams::url_changed(app, &mut tx, &id, before, after, now).await?;
     audit::append(&mut tx, &[entry], &app.random).await?;
     tx.commit().await?;
-    Ok((new, changed))
+    Ok(Updated { client: new, changed, events_secret })
 }
 
 /// What an operator registers, under the names of the command line.
@@ -187,7 +215,7 @@ fn registration(client: &Client) -> [(&'static str, Value); 6] {
         ("name", json!(client.name)),
         ("return_to", json!(urls)),
         ("origins", json!(origins)),
-        ("events_url", json!(client.events_url)),
+        ("events_url", json!(client.events_url.as_ref().map(EventsUrl::as_str))),
         ("jsonp", json!(client.jsonp_since.is_some())),
         ("may_end_user", json!(client.may_end_user_since.is_some())),
     ]
@@ -206,12 +234,12 @@ fn each<T>(urls: &[String], read: fn(&str) -> Result<T, UrlError>) -> Result<Vec
     urls.iter().map(|url| read(url).map_err(|why| bad(url, why))).collect()
 }
 
-fn events_url(url: &str) -> Result<String, AppsError> {
-    checked_server(url).map_err(|why| AppsError::Url { url: url.to_owned(), why })?;
-    Ok(url.to_owned())
+fn events_url(url: &str) -> Result<EventsUrl, AppsError> {
+    EventsUrl::register(url).map_err(|why| AppsError::Url { url: url.to_owned(), why })
 }
 
-async fn registered(app: &App, id: &str) -> Result<AppId, AppsError> {
+/// The id of an app that is registered.
+pub async fn registered(app: &App, id: &str) -> Result<AppId, AppsError> {
     let unknown = || AppsError::Unknown(id.to_owned());
     let id = AppId::parse(id).map_err(|_| unknown())?;
     match app.db.apps().await?.get(&id) {
@@ -237,22 +265,23 @@ pub async fn rotate_secret(app: &App, id: &str, overlap: Millis) -> Result<Token
 }
 
 /// Shuts an app off: no tickets, no redemptions, no API; its sessions end.
-pub async fn disable(app: &App, id: &str) -> Result<Ended, AppsError> {
-    past_deadlocks(is_victim, || try_disable(app, id)).await
+pub async fn disable(app: &App, id: &str) -> Result<LogoutRow, AppsError> {
+    let logout = past_deadlocks(is_victim, || try_disable(app, id)).await?;
+    Ok(carry_out(app, &logout).await?)
 }
 
-async fn try_disable(app: &App, id: &str) -> Result<Ended, AppsError> {
+async fn try_disable(app: &App, id: &str) -> Result<LogoutId, AppsError> {
     let id = registered(app, id).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     if !apps::set_disabled(&mut tx, &id, Some(now)).await? {
         return Err(AppsError::Already(id, "disabled"));
     }
-    let ended = end_app_in(app, &mut tx, &id, Cause::AppDisabled, now).await?;
+    let logout = order_all_out(app, &mut tx, &id, now).await?;
     let entry = Entry::new(now, Act::AppChanged).app(&id).fact("change", "disabled");
     audit::append(&mut tx, &[entry], &app.random).await?;
     tx.commit().await?;
-    Ok(ended)
+    Ok(logout)
 }
 
 /// Lets an app back in. A redemption may have slipped in beside the shutting off on PostgreSQL;
@@ -264,30 +293,40 @@ pub async fn enable(app: &App, id: &str) -> Result<(), AppsError> {
     if !apps::set_disabled(&mut tx, &id, None).await? {
         return Err(AppsError::Already(id, "enabled"));
     }
-    end_app_in(app, &mut tx, &id, Cause::AppDisabled, now).await?;
+    let logout = order_all_out(app, &mut tx, &id, now).await?;
     let entry = Entry::new(now, Act::AppChanged).app(&id).fact("change", "enabled");
     audit::append(&mut tx, &[entry], &app.random).await?;
     tx.commit().await?;
+    carry_out(app, &logout).await?;
     Ok(())
 }
 
-/// Removes an app for good.
-pub async fn delete(app: &App, id: &str) -> Result<Ended, AppsError> {
-    past_deadlocks(is_victim, || try_delete(app, id)).await
+/// Everybody is out of an app that is shut off; while it is, nothing at it is accepted anyway.
+async fn order_all_out(app: &App, tx: &mut Tx, id: &AppId, now: Millis) -> Stored<LogoutId> {
+    let reach = Reach::App { app: id.clone() };
+    order_in(app, tx, &reach, Ending::by_operator(Cause::AppDisabled), now).await
 }
 
-async fn try_delete(app: &App, id: &str) -> Result<Ended, AppsError> {
+/// Removes an app for good.
+pub async fn delete(app: &App, id: &str) -> Result<LogoutRow, AppsError> {
+    let logout = past_deadlocks(is_victim, || try_delete(app, id)).await?;
+    Ok(carry_out(app, &logout).await?)
+}
+
+async fn try_delete(app: &App, id: &str) -> Result<LogoutId, AppsError> {
     let id = registered(app, id).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     if !apps::delete(&mut tx, &id, now).await? {
         return Err(AppsError::Unknown(id.to_string()));
     }
-    let ended = end_app_in(app, &mut tx, &id, Cause::AppDisabled, now).await?;
+    // The URL is not called any more (SECURITY-CASES B-15).
+    push_streams::close(&mut tx, &id).await?;
+    let logout = order_all_out(app, &mut tx, &id, now).await?;
     let entry = Entry::new(now, Act::AppChanged).app(&id).fact("change", "deleted");
     audit::append(&mut tx, &[entry], &app.random).await?;
     tx.commit().await?;
-    Ok(ended)
+    Ok(logout)
 }
 
 /// All apps.

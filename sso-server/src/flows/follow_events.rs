@@ -2,27 +2,34 @@
 
 use std::time::Duration;
 
-use client_sdk::wire::{Event, EventKind, EventPage};
+use client_sdk::wire::{ANSWER_WITHIN, Event, EventKind, EventPage};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
     app::App,
-    domain::{Millis, SECOND, app::App as Client, seconds},
+    domain::{
+        Millis, SECOND,
+        app::{App as Client, AppId},
+        confirmation::NEVER,
+        seconds,
+    },
     store::{
-        StoreError, app_instances,
+        StoreError, Stored, Topic, Tx,
+        app_instances::{self, Contact},
+        confirmations,
         events::{self, StoredEvent},
     },
 };
 
 /// Most entries of one answer.
 const PAGE: i64 = 500;
-/// A contact without news is written down at most this often.
+/// A contact without news is written down about this often.
 const NOTE_CONTACT_EVERY: Millis = 10 * SECOND;
 /// Most instances of one app that are kept track of.
 const INSTANCES_MOST: i64 = 10_000;
 
 /// What an app asks.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Follow {
     /// Everything up to this number is acknowledged; `None` asks for the present end.
     pub after: Option<i64>,
@@ -30,6 +37,11 @@ pub struct Follow {
     pub instance: Option<String>,
     /// How long to wait for news.
     pub wait: Duration,
+    /// The version of the app that the copy says it is.
+    pub version: Option<String>,
+    /// For how long after an answer it goes on without another one; `None`: it has not promised to
+    /// stop.
+    pub max_staleness: Option<Duration>,
 }
 
 /// Why there is no answer.
@@ -49,7 +61,7 @@ pub enum FollowError {
 /// Answers the entries after the cursor, waiting for the first if there is none.
 pub async fn follow(app: &App, client: &Client, ask: &Follow) -> Result<EventPage, FollowError> {
     // Before the first look: news that come between look and wait are not missed.
-    let mut waiter = app.db.waiter(&client.id);
+    let mut waiter = app.db.waiter(Topic::Events(client.id.clone()));
     let Some(after) = ask.after else {
         let head = events::head(&mut *app.db.read().await?, &client.id).await?;
         return Ok(page(app, Vec::new(), head));
@@ -86,14 +98,88 @@ async fn acknowledge(
         return Err(FollowError::TooManyInstances);
     }
     drop(connection);
-    let nothing_new = known
-        .is_some_and(|known| known.acknowledged >= after && now - known.at < NOTE_CONTACT_EVERY);
+    let trusted_until = trusted_until(app, ask, now);
+    let nothing_new = known.is_some_and(|known| {
+        known.acknowledged >= after
+            && known.left_at.is_none()
+            // What is promised here is written down before it is relied on, so that a proof never
+            // says that an instance refuses while it does not.
+            && known.trusted_until >= trusted_until
+    });
     if nothing_new {
         return Ok(());
     }
+    let contact = Contact {
+        instance,
+        version: ask.version.as_deref(),
+        acknowledged: after,
+        now,
+        trusted_until,
+    };
+    note(app, &client.id, contact).await?;
+    Ok(())
+}
+
+/// An answer that leaves now arrives within what the SDK allows it, and is relied on for as long
+/// as the instance says; rounded up to the next ten seconds, so that not every poll is a write.
+fn trusted_until(app: &App, ask: &Follow, now: Millis) -> Millis {
+    let Some(max_staleness) = ask.max_staleness else { return NEVER };
+    let wait = ask.wait.min(app.config.events.longest_wait.duration());
+    let most = wait + ANSWER_WITHIN + max_staleness;
+    let until = now.saturating_add(i64::try_from(most.as_millis()).unwrap_or(NEVER));
+    until.saturating_add(NOTE_CONTACT_EVERY - until.rem_euclid(NOTE_CONTACT_EVERY))
+}
+
+/// Writes down what a listener has acknowledged, and which logouts are thereby confirmed.
+pub async fn note(app: &App, client: &AppId, contact: Contact<'_>) -> Stored<()> {
     let mut tx = app.db.write().await?;
-    app_instances::note(&mut tx, &client.id, instance, after, now).await?;
-    Ok(tx.commit().await?)
+    note_in(app, &mut tx, client, contact).await?;
+    tx.commit().await
+}
+
+/// The same inside a transaction of the caller's.
+pub async fn note_in(app: &App, tx: &mut Tx, client: &AppId, contact: Contact<'_>) -> Stored<()> {
+    events::lock(tx, client).await?;
+    app_instances::note(tx, client, contact).await?;
+    confirm(app, tx, client, contact.acknowledged, contact.now).await
+}
+
+async fn confirm(
+    app: &App,
+    tx: &mut Tx,
+    client: &AppId,
+    acknowledged: i64,
+    now: Millis,
+) -> Stored<()> {
+    let confirmed = confirmations::confirm(tx, client, acknowledged, now).await?;
+    if confirmed.any {
+        tx.wake(Topic::Confirmations);
+        app.metrics.confirmed(&confirmed.took);
+    }
+    Ok(())
+}
+
+/// An instance says good-bye: nobody waits for it any more. `false` when it is not known.
+pub async fn leave(app: &App, client: &Client, instance: &str) -> Stored<bool> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let head = events::lock(&mut tx, &client.id).await?;
+    let known = app_instances::leave(&mut tx, &client.id, instance, now).await?;
+    confirm(app, &mut tx, &client.id, head, now).await?;
+    tx.commit().await?;
+    Ok(known)
+}
+
+/// Writes down what is confirmed because an instance refuses by itself by now.
+pub async fn confirm_lapsed(app: &App) -> Stored<()> {
+    let now = app.clock.now();
+    for client in confirmations::open_apps(&mut *app.db.read().await?, now).await? {
+        let mut tx = app.db.write().await?;
+        let head = events::lock(&mut tx, &client).await?;
+        confirm(app, &mut tx, &client, head, now).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 fn page(app: &App, news: Vec<StoredEvent>, after: i64) -> EventPage {
@@ -105,7 +191,8 @@ fn page(app: &App, news: Vec<StoredEvent>, after: i64) -> EventPage {
     }
 }
 
-fn event(stored: StoredEvent) -> Event {
+/// An entry as it goes over the wire.
+pub(super) fn event(stored: StoredEvent) -> Event {
     let kind = serde_json::from_value(serde_json::Value::String(stored.kind));
     Event {
         id: stored.id,
@@ -117,13 +204,14 @@ fn event(stored: StoredEvent) -> Event {
         cause: stored.cause,
         at: seconds(stored.at),
         expires_at: stored.expires_at.map(seconds),
+        replaced_by: stored.detail,
     }
 }
 
 /// Whether a stream that `client` began at `begun` goes on: the server is not about to stop, and the
 /// app would still be let in. Otherwise whoever holds a stolen secret would read on after its change.
 pub async fn goes_on(app: &App, client: &Client, begun: Millis) -> bool {
-    if app.db.waiter(&client.id).is_closed() {
+    if app.db.waiter(Topic::Events(client.id.clone())).is_closed() {
         return false;
     }
     let Ok(apps) = app.db.apps().await else { return false };

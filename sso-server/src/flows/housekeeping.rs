@@ -1,13 +1,19 @@
 //! What a server does beside answering: notices other nodes' news, takes over rotated keys, writes
-//! down signs of life, forgets what is over.
+//! down signs of life, pushes events, forgets what is over.
 
 use std::{sync::Arc, time::Duration};
 
-use super::signing_keys;
+use super::{
+    audit_log, expire_sessions::expire_sessions, follow_events::confirm_lapsed, log_out_many, push,
+    signing_keys,
+};
 use crate::{
     app::App,
     domain::{DAY, HOUR, Millis, id::SessionId, session::LiveSession, throttle::FORGOTTEN_AFTER},
-    store::{Stored, app_instances, events, one_time_links, redemptions, sessions, throttles},
+    store::{
+        Stored, app_instances, app_sessions, confirmations, events, logouts, one_time_links,
+        pending_logins, redemptions, sessions, throttles,
+    },
     tokens::keyring::LOOK_EVERY,
 };
 
@@ -19,6 +25,12 @@ const SPENT_KEPT: Millis = HOUR;
 const EVENT_KEPT: Millis = DAY;
 /// Instances that were not heard of for so long are gone.
 const INSTANCE_KEPT: Millis = 7 * DAY;
+/// Ended sessions, and what apps have confirmed of them, can be looked up for so long.
+const ENDED_KEPT: Millis = 30 * DAY;
+/// Most ended sessions that are forgotten in one transaction.
+const PRUNED_AT_ONCE: i64 = 2_000;
+/// How often sessions that are over, unfinished logouts and lapsed promises are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// Does all of it until dropped.
 pub async fn run(app: Arc<App>) {
@@ -39,18 +51,41 @@ pub async fn run(app: Arc<App>) {
             }
         }
     };
-    tokio::join!(news, keys, tidying);
+    let sweeping = async {
+        loop {
+            tokio::time::sleep(SWEEP_EVERY).await;
+            if let Err(error) = sweep(&app).await {
+                tracing::warn!(%error, "cannot sweep; sessions that are over are refused all the same");
+            }
+        }
+    };
+    tokio::join!(news, keys, tidying, sweeping, push::run(app.clone()));
 }
 
-/// Forgets spent tickets, counters, links and instances that are long over.
+/// Ends what is over, takes up logouts whose carrier is gone, writes down what is confirmed by now,
+/// seals the audit log.
+/// Any number of nodes may do so at once.
+pub async fn sweep(app: &App) -> Stored<()> {
+    expire_sessions(app).await?;
+    log_out_many::resume(app).await?;
+    confirm_lapsed(app).await?;
+    audit_log::seal(app).await
+}
+
+/// Forgets spent tickets, counters, links, instances and ended sessions that are long over.
 pub async fn tidy(app: &App) -> Stored<()> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
+    pending_logins::prune(&mut tx, now).await?;
     redemptions::prune(&mut tx, now - SPENT_KEPT).await?;
     throttles::prune(&mut tx, now - FORGOTTEN_AFTER).await?;
     one_time_links::prune(&mut tx, now - 7 * DAY).await?;
     events::prune(&mut tx, now - EVENT_KEPT).await?;
     app_instances::prune(&mut tx, now - INSTANCE_KEPT).await?;
+    confirmations::prune(&mut tx, now - ENDED_KEPT).await?;
+    logouts::prune(&mut tx, now - ENDED_KEPT).await?;
+    app_sessions::prune(&mut tx, now - ENDED_KEPT, PRUNED_AT_ONCE).await?;
+    sessions::prune(&mut tx, now - ENDED_KEPT, PRUNED_AT_ONCE).await?;
     tx.commit().await
 }
 

@@ -1,8 +1,8 @@
 //! The one function that issues sessions.
 
-use client_sdk::wire::Cause;
+use client_sdk::wire::{Cause, Replacement};
 
-use super::end_session::{self, Ending};
+use super::end_session::{self, Ending, Target};
 use crate::{
     app::App,
     domain::{
@@ -10,7 +10,9 @@ use crate::{
         audit::{Act, Entry},
         device::Device,
         id::{SessionId, UserId},
+        seconds,
         session::LiveSession,
+        session_caps::OnExcess,
         throttle::Attempt,
         token::Token,
     },
@@ -26,8 +28,9 @@ pub struct Authenticated {
     pub(super) password_set_at: Millis,
     /// Factors (RFC 8176).
     pub(super) amr: &'static [&'static str],
-    /// The counted attempt that this login is, at the account or the known device …
-    pub(super) attempt: Attempt,
+    /// The counted attempt that this login is, at the account or the known device; `None` when it
+    /// was settled before …
+    pub(super) attempt: Option<Attempt>,
     /// … and at the network, unless the device is known.
     pub(super) network: Option<Attempt>,
 }
@@ -39,10 +42,14 @@ pub struct Origin {
     pub device: Device,
     /// The address.
     pub address: String,
+    /// The network that it belongs to: what the displaced are told, and attempts are counted by.
+    pub network: String,
     /// "Keep me signed in".
     pub keep: bool,
     /// The session that this browser has now.
     pub current: Option<LiveSession>,
+    /// Where the person may have too many sessions: those they give up for this one.
+    pub gives_up: Vec<SessionId>,
 }
 
 /// A session and what names it in the browser.
@@ -68,9 +75,22 @@ pub enum IssueSessionError {
     /// Others' attempts have blocked the account since this login began.
     #[error("the account is blocked for a while")]
     Blocked,
+    /// The person has as many sessions as are allowed, and a newcomer is refused.
+    #[error("too many sessions")]
+    TooManySessions,
+    /// The person has as many sessions as are allowed, and chooses which one ends.
+    #[error("too many sessions, the person chooses")]
+    ChooseWhichEnds,
     /// The database is out of reach.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl IssueSessionError {
+    /// Whether another try may succeed: PostgreSQL chose this transaction as a deadlock's victim.
+    pub(super) fn is_victim(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_retryable())
+    }
 }
 
 /// Issues a session, or gives the one that this browser has a new cookie if it is the same person.
@@ -89,39 +109,42 @@ pub async fn issue_session(
     if password_set_at != who.password_set_at {
         return Err(IssueSessionError::PasswordChanged);
     }
-    if !throttles::settle(tx, &who.attempt, who.network.as_ref(), now).await? {
+    if let Some(attempt) = &who.attempt
+        && !throttles::settle(tx, attempt, who.network.as_ref(), now).await?
+    {
         return Err(IssueSessionError::Blocked);
     }
     let limits = app.config.session_limits();
     let token = Token::fresh(&app.random);
     let digest = token.digest();
 
-    if let Some(current) = &origin.current {
-        if current.user == who.user {
-            let renewal = sessions::Renewal {
-                id: &current.id,
-                digest: &digest,
-                amr: who.amr,
-                kept: origin.keep,
-                now,
-                idle_until: limits.idle_until(now, current.expires_at, origin.keep),
-            };
-            if sessions::renew(tx, &current.digest(), renewal).await? {
-                note(app, tx, Act::LoggedInAgain, who, &current.id, origin, now).await?;
-                let kept_for = origin.keep.then_some(current.expires_at - now);
-                return Ok(IssuedSession { id: current.id.clone(), token, kept_for });
-            }
-        } else {
-            let why = Ending {
-                cause: Cause::User,
-                by: "another login in this browser",
-                address: Some(&origin.address),
-            };
-            end_session::end_sessions(app, tx, std::slice::from_ref(&current.id), why, now).await?;
+    let ours = origin.current.as_ref().filter(|current| current.user == who.user);
+    if let Some(current) = ours {
+        let renewal = sessions::Renewal {
+            id: &current.id,
+            digest: &digest,
+            amr: who.amr,
+            kept: origin.keep,
+            now,
+            idle_until: limits.idle_until(now, current.expires_at, origin.keep),
+        };
+        if sessions::renew(tx, &current.digest(), renewal).await? {
+            note(app, tx, Act::LoggedInAgain, who, &current.id, origin, now).await?;
+            let kept_for = origin.keep.then_some(current.expires_at - now);
+            return Ok(IssuedSession { id: current.id.clone(), token, kept_for });
         }
     }
 
     let id = SessionId::fresh(now, &app.random);
+    make_room(app, tx, who, origin, &id, now).await?;
+    if let Some(strangers) = origin.current.as_ref().filter(|current| current.user != who.user) {
+        let why = Ending {
+            address: Some(&origin.address),
+            ..Ending::by(Cause::User, "another login in this browser")
+        };
+        let target = Target::Sessions(vec![strangers.id.clone()]);
+        end_session::end(app, tx, &target, why, now).await?;
+    }
     let expires_at = now + limits.lifetime;
     let new = sessions::NewSession {
         id: &id,
@@ -138,6 +161,46 @@ pub async fn issue_session(
     sessions::insert(tx, new).await?;
     note(app, tx, Act::LoggedIn, who, &id, origin, now).await?;
     Ok(IssuedSession { id, token, kept_for: origin.keep.then_some(limits.lifetime) })
+}
+
+/// Keeps the person within `session.max_…`. `note_login` holds the person's row, so that of many
+/// logins at once each counts those before it.
+async fn make_room(
+    app: &App,
+    tx: &mut Tx,
+    who: &Authenticated,
+    origin: &Origin,
+    newcomer: &SessionId,
+    now: Millis,
+) -> Result<(), IssueSessionError> {
+    let caps = app.config.session_caps();
+    if caps.is_unlimited() {
+        return Ok(());
+    }
+    let (given_up, kept): (Vec<_>, Vec<_>) = sessions::held_by(tx, &who.user, now)
+        .await?
+        .into_iter()
+        .partition(|held| origin.gives_up.contains(&held.id));
+    let excess = caps.excess(&kept, origin.device.class);
+    let ends = match app.config.session.on_excess {
+        _ if excess.is_empty() => given_up.into_iter().map(|held| held.id).collect(),
+        OnExcess::KickOldest => excess,
+        OnExcess::Deny => return Err(IssueSessionError::TooManySessions),
+        OnExcess::Ask => return Err(IssueSessionError::ChooseWhichEnds),
+    };
+    let replacement = Replacement {
+        session: newcomer.to_string(),
+        device: origin.device.label.clone(),
+        address: origin.network.clone(),
+        at: seconds(now),
+    };
+    let why = Ending {
+        address: Some(&origin.address),
+        replaced_by: Some(&replacement),
+        ..Ending::by(Cause::Kicked, "a newer login")
+    };
+    end_session::end(app, tx, &Target::Sessions(ends), why, now).await?;
+    Ok(())
 }
 
 async fn note(

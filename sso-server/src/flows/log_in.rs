@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use super::{
+    choose_session::{self, Choice},
     issue_session::{Authenticated, IssueSessionError, IssuedSession, Origin, issue_session},
     past_deadlocks,
 };
@@ -37,8 +38,6 @@ pub struct Login<'a> {
     pub name: &'a str,
     /// The password field.
     pub password: &'a str,
-    /// The network that the address belongs to: an IPv4 address, an IPv6 /64.
-    pub network: &'a str,
     /// The cookie that a browser got when somebody logged in with it before.
     pub device_cookie: Option<&'a str>,
     /// Where.
@@ -69,6 +68,12 @@ pub enum LoginError {
         /// Not before so many seconds.
         retry_after: i64,
     },
+    /// Name and password are right, but there are as many sessions as are allowed.
+    #[error("too many sessions")]
+    TooManySessions,
+    /// The same, and the person chooses which one ends.
+    #[error("too many sessions, the person chooses")]
+    Choose(Choice),
     /// More people log in than can be hashed.
     #[error(transparent)]
     Busy(#[from] Busy),
@@ -106,6 +111,36 @@ impl LoginSlots {
 
 /// Logs somebody in.
 pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError> {
+    let proven = prove(app, &login).await?;
+    match past_deadlocks(IssueSessionError::is_victim, || issue(app, &login, &proven)).await {
+        Ok(Issued::Session(session)) => {
+            let now = app.clock.now();
+            let user = &proven.who.user;
+            let device_cookie = device_cookie(app, user, proven.device.clone(), now);
+            Ok(LoggedIn { session, device_cookie })
+        }
+        Ok(Issued::TooManySessions) => Err(LoginError::TooManySessions),
+        Ok(Issued::Choice(choice)) => Err(LoginError::Choose(choice)),
+        Err(error) => turned_away(app, &login, &proven, error).await,
+    }
+}
+
+/// Somebody who knows the password of an account. While it is held, others who say that they are
+/// the same person wait for their turn.
+pub(super) struct Proven<'a> {
+    /// Who.
+    pub(super) who: Authenticated,
+    account: Credentials,
+    /// The device, if it is known.
+    pub(super) device: Option<String>,
+    /// The stored hash and one of today's parameters, if the stored one is outdated.
+    newer_hash: Option<(String, String)>,
+    _slot: SemaphorePermit<'a>,
+}
+
+/// Counts the attempt and compares the password; everything that lets somebody in by a password
+/// comes through here.
+pub(super) async fn prove<'a>(app: &'a App, login: &Login<'_>) -> Result<Proven<'a>, LoginError> {
     let password = Password::typed(login.password)?;
     let name = LoginName::parse(if login.name.len() > LoginName::MAX { "" } else { login.name });
     let mut connection = app.db.read().await?;
@@ -116,7 +151,7 @@ pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError>
         // A look before the turn at the writer: whoever is told to wait and does not costs a read,
         // not a durable commit. What counts is decided again, with the attempt, in one statement.
         let now = app.clock.now();
-        let until = throttles::blocked_until(&mut connection, &network_counter(&login)).await?;
+        let until = throttles::blocked_until(&mut connection, &network_counter(login)).await?;
         if let Some(until) = until.filter(|until| is_blocked(*until, now)) {
             return Err(too_many(until, now));
         }
@@ -124,8 +159,8 @@ pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError>
     drop(connection);
     let counter = counter(account.as_ref(), &name, device.as_deref());
 
-    let _slot = app.login_slots.enter(&counter, app).await?;
-    let attempts = count(app, &login, &counter, device.is_some()).await?;
+    let slot = app.login_slots.enter(&counter, app).await?;
+    let attempts = count(app, login, &counter, device.is_some()).await?;
 
     let enabled = account.as_ref().is_some_and(|account| account.disabled_at.is_none());
     let stored = account.as_ref().and_then(|account| account.password_hash.as_deref());
@@ -139,69 +174,102 @@ pub async fn log_in(app: &App, login: Login<'_>) -> Result<LoggedIn, LoginError>
     };
     let (Some(account), Some(attempt)) = (&account, attempts.account.clone()) else {
         let why = if attempts.account.is_none() { "blocked" } else { "unknown" };
-        return refuse(app, &login, account.as_ref(), why).await;
+        return refuse(app, login, account.as_ref(), why).await;
     };
     if !verdict.matches {
         let why = if stored.is_none() { "no_password" } else { "wrong_password" };
-        return refuse(app, &login, Some(account), why).await;
+        return refuse(app, login, Some(account), why).await;
     }
     if !enabled {
-        return refuse(app, &login, Some(account), "disabled").await;
+        return refuse(app, login, Some(account), "disabled").await;
     }
     let newer_hash = match stored.filter(|_| verdict.outdated) {
-        Some(old) => app.passwords.hash(password).await.ok().map(|new| (old, new)),
+        Some(old) => app.passwords.hash(password).await.ok().map(|new| (old.to_owned(), new)),
         None => None,
     };
-
-    let now = app.clock.now();
-    let network = attempts.network;
     let who = Authenticated {
         user: account.user.clone(),
         password_set_at: account.password_set_at,
         amr: &["pwd"],
-        attempt,
-        network,
+        attempt: Some(attempt),
+        network: attempts.network,
     };
-    let issue = || async {
-        let mut tx = app.db.write().await?;
-        let session = issue_session(app, &mut tx, &who, &login.origin, now).await?;
-        if let Some((old, new)) = &newer_hash {
-            users::upgrade_hash(&mut tx, &account.user, old, new).await?;
+    Ok(Proven { who, account: account.clone(), device, newer_hash, _slot: slot })
+}
+
+/// What comes of a right password.
+enum Issued {
+    Session(IssuedSession),
+    TooManySessions,
+    Choice(Choice),
+}
+
+async fn issue(
+    app: &App,
+    login: &Login<'_>,
+    proven: &Proven<'_>,
+) -> Result<Issued, IssueSessionError> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    // Where there are too many sessions already, the attempt is settled all the same: the password
+    // was right.
+    let issued = match issue_session(app, &mut tx, &proven.who, &login.origin, now).await {
+        Ok(session) => Issued::Session(session),
+        Err(IssueSessionError::TooManySessions) => {
+            let entry = refusal(app, login, Some(&proven.account), "too_many_sessions");
+            audit::append(&mut tx, &[entry], &app.random).await?;
+            Issued::TooManySessions
         }
-        tx.commit().await?;
-        Ok(session)
-    };
-    let is_victim = |error: &IssueSessionError| match error {
-        IssueSessionError::Store(error) => error.is_retryable(),
-        _ => false,
-    };
-    let session = match past_deadlocks(is_victim, issue).await {
-        Ok(session) => session,
-        Err(error) => {
-            let why = match error {
-                IssueSessionError::Disabled => "disabled",
-                IssueSessionError::PasswordChanged => "wrong_password",
-                IssueSessionError::Blocked => "blocked",
-                IssueSessionError::Store(error) => return Err(error.into()),
-            };
-            return refuse(app, &login, Some(account), why).await;
+        Err(IssueSessionError::ChooseWhichEnds) => {
+            let keep = login.origin.keep;
+            Issued::Choice(choose_session::offer(app, &mut tx, &proven.who, keep, now).await?)
         }
+        Err(error) => return Err(error),
     };
-    Ok(LoggedIn { session, device_cookie: device_cookie(app, &account.user, device, now) })
+    if let Some((old, new)) = &proven.newer_hash {
+        users::upgrade_hash(&mut tx, &proven.who.user, old, new).await?;
+    }
+    tx.commit().await?;
+    Ok(issued)
+}
+
+/// Between proof and session something happened to the account.
+pub(super) async fn turned_away<T>(
+    app: &App,
+    login: &Login<'_>,
+    proven: &Proven<'_>,
+    error: IssueSessionError,
+) -> Result<T, LoginError> {
+    let why = match error {
+        IssueSessionError::Disabled => "disabled",
+        IssueSessionError::PasswordChanged => "wrong_password",
+        IssueSessionError::Blocked => "blocked",
+        IssueSessionError::TooManySessions | IssueSessionError::ChooseWhichEnds => {
+            "too_many_sessions"
+        }
+        IssueSessionError::Store(error) => return Err(error.into()),
+    };
+    refuse(app, login, Some(&proven.account), why).await
+}
+
+fn counter(account: Option<&Credentials>, name: &LoginName, device: Option<&str>) -> String {
+    match account {
+        Some(account) => counter_of(&account.user, device),
+        None => format!("name:{}", Digest::of(name.canonical().as_bytes()).as_str()),
+    }
 }
 
 /// Under which key attempts are counted. A known device has a counter of its own: strangers who
 /// guess at an account do not keep its owner out (SECURITY-CASES L-11).
-fn counter(account: Option<&Credentials>, name: &LoginName, device: Option<&str>) -> String {
-    match (account, device) {
-        (Some(_), Some(device)) => format!("device:{device}"),
-        (Some(account), None) => format!("account:{}", account.user),
-        (None, _) => format!("name:{}", Digest::of(name.canonical().as_bytes()).as_str()),
+pub(super) fn counter_of(user: &UserId, device: Option<&str>) -> String {
+    match device {
+        Some(device) => format!("device:{device}"),
+        None => format!("account:{user}"),
     }
 }
 
 fn network_counter(login: &Login<'_>) -> String {
-    format!("address:{}", login.network)
+    format!("address:{}", login.origin.network)
 }
 
 fn too_many(until: Millis, now: Millis) -> LoginError {
@@ -209,13 +277,18 @@ fn too_many(until: Millis, now: Millis) -> LoginError {
 }
 
 /// The device named by a cookie, if the cookie is ours and was made for this account.
-fn known_device(app: &App, user: &UserId, cookie: Option<&str>) -> Option<String> {
+pub(super) fn known_device(app: &App, user: &UserId, cookie: Option<&str>) -> Option<String> {
     let (device, mac) = cookie?.split_once('.')?;
     let ours = app.secrets.verify_mac(mac, "device", &[user.as_str(), device]);
     ours.then(|| device.to_owned())
 }
 
-fn device_cookie(app: &App, user: &UserId, known: Option<String>, now: Millis) -> String {
+pub(super) fn device_cookie(
+    app: &App,
+    user: &UserId,
+    known: Option<String>,
+    now: Millis,
+) -> String {
     let device = known.unwrap_or_else(|| fresh_text(now, &app.random));
     let mac = app.secrets.mac("device", &[user.as_str(), &device]);
     format!("{device}.{mac}")
@@ -270,12 +343,17 @@ async fn refuse<T>(
     account: Option<&Credentials>,
     why: &str,
 ) -> Result<T, LoginError> {
-    let mut entry = Entry::new(app.clock.now(), Act::LoginRefused)
-        .address(&login.origin.address)
-        .fact("why", why);
-    entry.user = account.map(|account| account.user.clone());
+    let entry = refusal(app, login, account, why);
     let mut tx = app.db.write().await?;
     audit::append(&mut tx, &[entry], &app.random).await?;
     tx.commit().await?;
     Err(LoginError::Refused)
+}
+
+fn refusal(app: &App, login: &Login<'_>, account: Option<&Credentials>, why: &str) -> Entry {
+    let mut entry = Entry::new(app.clock.now(), Act::LoginRefused)
+        .address(&login.origin.address)
+        .fact("why", why);
+    entry.user = account.map(|account| account.user.clone());
+    entry
 }

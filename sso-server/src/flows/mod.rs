@@ -4,19 +4,31 @@
 //! One function issues sessions ([`issue_session`]), one issues tickets ([`issue_ticket`]), one ends
 //! sessions ([`end_session`]). The checks live inside them, so no way in can forget one.
 
+pub mod admin_tokens;
 pub mod app_sessions;
 pub mod apps;
+pub mod audit_log;
+pub mod choose_session;
+pub mod doctor;
 pub mod end_session;
+pub mod expire_sessions;
+pub mod find_people;
 pub mod follow_events;
+pub mod force_logout;
 pub mod housekeeping;
 pub mod installation;
 pub mod issue_session;
 pub mod issue_ticket;
 pub mod log_in;
+pub mod log_out_many;
 pub mod one_time_link;
+pub mod prove_logout;
+pub mod push;
+pub mod push_streams;
 pub mod redeem_ticket;
 pub mod refused_tickets;
 pub mod replace_master_key;
+pub mod secure_account;
 pub mod signing_keys;
 pub mod users;
 

@@ -189,7 +189,7 @@ async fn write(
             if !users::set_password(&mut tx, &user, hash, now).await? {
                 return Err(UseError::Void);
             }
-            let why = Ending { cause: Cause::PasswordChanged, by: "user", address: None };
+            let why = Ending::by(Cause::PasswordChanged, "user");
             end_all_of_user_in(app, &mut tx, &user, None, why, now).await?;
             let entry = Entry::new(now, Act::PasswordSet).user(&user);
             audit::append(&mut tx, &[entry], &app.random).await?;

@@ -452,9 +452,8 @@ async fn refuse_reuse(
     tx.commit().await?;
     if let (OnReuse::EndAppSession, Some(opened)) = (app.config.ticket.on_reuse, opened) {
         let why = Ending {
-            cause: Cause::App,
-            by: "second use of a ticket",
             address: Some(&item.address),
+            ..Ending::by(Cause::App, "second use of a ticket")
         };
         end_app_session(app, &item.client.id, opened, why).await?;
     }

@@ -6,11 +6,15 @@
 
 use crate::{
     app::App,
-    domain::audit::{Act, Entry},
-    store::{StoreError, audit, meta, signing_keys},
+    domain::{
+        app::AppId,
+        audit::{Act, Entry},
+    },
+    store::{StoreError, audit, meta, push_streams, signing_keys},
     tokens::{
+        events_secret,
         keyring::{KeyringError, PURPOSE, resealed},
-        master_key::MasterKey,
+        master_key::{MasterKey, Unsealable},
         secrets::{FACT, Secrets},
     },
 };
@@ -21,6 +25,9 @@ pub enum ReplaceError {
     /// Something sealed does not open under the present key.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// Nor does an events secret.
+    #[error("the events secret of {0} does not open under this master key")]
+    EventsSecret(AppId),
     /// Somebody else replaces it at the same time.
     #[error("the sealed values changed meanwhile: is another replacement running?")]
     Concurrent,
@@ -43,10 +50,21 @@ pub async fn replace_master_key(app: &App, new: &MasterKey) -> Result<usize, Rep
             return Err(ReplaceError::Concurrent);
         }
     }
+    let streams = push_streams::sealed(&mut tx).await?;
+    let mut events_secrets = 0;
+    for (client, sealed, previous) in &streams {
+        let anew = |sealed: &String| resealed_events(sealed, client, &app.master, new, app);
+        let now = anew(sealed)?;
+        let before = previous.as_ref().map(anew).transpose()?;
+        if !push_streams::reseal(&mut tx, client, sealed, &now, before.as_deref()).await? {
+            return Err(ReplaceError::Concurrent);
+        }
+        events_secrets += 1 + usize::from(before.is_some());
+    }
     let entry = Entry::new(app.clock.now(), Act::KeyRotated).fact("replaced", "master key");
     audit::append(&mut tx, &[entry], &app.random).await?;
     tx.commit().await?;
-    Ok(keys.len() + 1)
+    Ok(keys.len() + 1 + events_secrets)
 }
 
 /// Opens everything sealed; answers how many values that are.
@@ -58,5 +76,24 @@ pub async fn verify_all(app: &App) -> Result<usize, ReplaceError> {
     for key in &keys {
         resealed(key, &app.master, &app.master, &app.random)?;
     }
-    Ok(keys.len() + 1)
+    let streams = push_streams::sealed(&mut connection).await?;
+    let mut events_secrets = 0;
+    for (client, sealed, previous) in &streams {
+        for sealed in [Some(sealed), previous.as_ref()].into_iter().flatten() {
+            resealed_events(sealed, client, &app.master, &app.master, app)?;
+            events_secrets += 1;
+        }
+    }
+    Ok(keys.len() + 1 + events_secrets)
+}
+
+fn resealed_events(
+    sealed: &str,
+    client: &AppId,
+    old: &MasterKey,
+    new: &MasterKey,
+    app: &App,
+) -> Result<String, ReplaceError> {
+    let unsealable = |Unsealable| ReplaceError::EventsSecret(client.clone());
+    events_secret::resealed(sealed, client, old, new, &app.random).map_err(unsealable)
 }

@@ -181,22 +181,40 @@ pub async fn set_admin(app: &App, name: &str, admin: bool, force: bool) -> Resul
 
 /// Disables an account and ends its sessions: nobody gets in by it, and every app hears.
 pub async fn disable(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
-    past_deadlocks(UsersError::is_victim, || disable_once(app, name, force)).await
+    let user = named(app, name).await?;
+    shut_off(app, &user, force, Ending::by_operator(Cause::Disabled)).await
 }
 
-async fn disable_once(app: &App, name: &str, force: bool) -> Result<Ended, UsersError> {
+/// The same by anybody who may, such as an admin in the console.
+pub async fn shut_off(
+    app: &App,
+    user: &UserRow,
+    force: bool,
+    why: Ending<'_>,
+) -> Result<Ended, UsersError> {
+    past_deadlocks(UsersError::is_victim, || shut_off_once(app, user, force, why)).await
+}
+
+async fn shut_off_once(
+    app: &App,
+    user: &UserRow,
+    force: bool,
+    why: Ending<'_>,
+) -> Result<Ended, UsersError> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    let user = named_beside_admins(&mut tx, name).await?;
+    // As it is now: since it was looked up, it may have become an administrator, or have gone.
+    users::lock_admins(&mut tx).await?;
+    let found = users::find(&mut tx, &user.id).await?;
+    let user = found.ok_or_else(|| UsersError::Unknown(user.username.clone()))?;
     if !users::set_disabled(&mut tx, &user.id, Some(now)).await? {
         return Err(UsersError::Already(user.username, "disabled"));
     }
     if user.admin_since.is_some() && !force && users::count_admins(&mut tx).await? == 0 {
         return Err(UsersError::LastAdmin(user.username));
     }
-    let why = Ending::by_operator(Cause::Disabled);
     let ended = end_all_of_user_in(app, &mut tx, &user.id, None, why, now).await?;
-    let entry = Entry::new(now, Act::UserDisabled).user(&user.id).fact("by", "operator");
+    let entry = by(Entry::new(now, Act::UserDisabled).user(&user.id), why);
     audit::append(&mut tx, &[entry], &app.random).await?;
     tx.commit().await?;
     Ok(ended)
@@ -205,15 +223,30 @@ async fn disable_once(app: &App, name: &str, force: bool) -> Result<Ended, Users
 /// Enables an account again. Its sessions stay ended.
 pub async fn enable(app: &App, name: &str) -> Result<(), UsersError> {
     let user = named(app, name).await?;
+    let_in(app, &user, Ending::by_operator(Cause::Disabled)).await
+}
+
+/// The same by anybody who may.
+pub async fn let_in(app: &App, user: &UserRow, why: Ending<'_>) -> Result<(), UsersError> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     if !users::set_disabled(&mut tx, &user.id, None).await? {
-        return Err(UsersError::Already(user.username, "enabled"));
+        return Err(UsersError::Already(user.username.clone(), "enabled"));
     }
-    let entry = Entry::new(now, Act::UserEnabled).user(&user.id).fact("by", "operator");
+    let entry = by(Entry::new(now, Act::UserEnabled).user(&user.id), why);
     audit::append(&mut tx, &[entry], &app.random).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// Who did it, from where, and why.
+fn by(mut entry: Entry, why: Ending<'_>) -> Entry {
+    entry = entry.fact("by", why.by);
+    if let Some(reason) = why.reason {
+        entry = entry.fact("reason", reason);
+    }
+    entry.address = why.address.map(str::to_owned);
+    entry
 }
 
 /// Ends all sessions of a person.

@@ -1,13 +1,15 @@
 //! `app_sessions`: each app's own short session, recorded when its ticket is redeemed.
 
+use std::sync::LazyLock;
+
 use client_sdk::wire::Cause;
 use sqlx::Row;
 
-use super::{Conn, StoreError, Stored, Tx};
+use super::{Conn, StoreError, Stored, Tx, padded::Padded};
 use crate::domain::{
     Millis,
     app::AppId,
-    id::{AppSessionId, SessionId, UserId},
+    id::{AppSessionId, LogoutId, SessionId, UserId},
 };
 
 /// A recorded app session.
@@ -80,66 +82,96 @@ pub struct EndedAppSession {
     pub expires_at: Millis,
 }
 
-/// Ends all app sessions of a session.
-pub async fn end_of_session(
+/// Ends all app sessions of at most [`MOST`](super::padded::MOST) sessions.
+pub async fn end_of_sessions(
     tx: &mut Tx,
-    session: &SessionId,
+    sessions: &[SessionId],
     cause: Cause,
+    logout: &LogoutId,
     now: Millis,
 ) -> Stored<Vec<EndedAppSession>> {
-    let rows = sqlx::query_as(
-        "UPDATE app_sessions SET ended_at = $1, end_cause = $2
-         WHERE session_id = $3 AND ended_at IS NULL
-         RETURNING id, app_id, session_id, user_id, expires_at",
-    )
-    .bind(now)
-    .bind(cause.as_str())
-    .bind(session.as_str())
-    .fetch_all(&mut **tx)
-    .await?;
-    Ok(rows.into_iter().map(ended).collect())
+    static SQL: LazyLock<Padded> = LazyLock::new(|| {
+        Padded::list(
+            "UPDATE app_sessions SET ended_at = $1, end_cause = $2, logout_id = $3
+             WHERE ended_at IS NULL AND session_id IN (",
+            3,
+            ") RETURNING id, app_id, session_id, user_id, expires_at",
+        )
+    });
+    end(tx, &SQL, sessions.iter().map(SessionId::as_str).collect(), cause, logout, now).await
 }
 
-/// Ends one app session; `None` when it has ended before.
-pub async fn end_one(
+/// Ends those of at most [`MOST`](super::padded::MOST) app sessions that have not ended yet.
+pub async fn end_these(
     tx: &mut Tx,
-    app: &AppId,
-    id: &AppSessionId,
+    ids: &[AppSessionId],
     cause: Cause,
-    now: Millis,
-) -> Stored<Option<EndedAppSession>> {
-    let row = sqlx::query_as(
-        "UPDATE app_sessions SET ended_at = $1, end_cause = $2
-         WHERE id = $3 AND app_id = $4 AND ended_at IS NULL
-         RETURNING id, app_id, session_id, user_id, expires_at",
-    )
-    .bind(now)
-    .bind(cause.as_str())
-    .bind(id.as_str())
-    .bind(app.as_str())
-    .fetch_optional(&mut **tx)
-    .await?;
-    Ok(row.map(ended))
-}
-
-/// Ends all sessions at one app, which was shut off.
-pub async fn end_of_app(
-    tx: &mut Tx,
-    app: &AppId,
-    cause: Cause,
+    logout: &LogoutId,
     now: Millis,
 ) -> Stored<Vec<EndedAppSession>> {
-    let rows = sqlx::query_as(
-        "UPDATE app_sessions SET ended_at = $1, end_cause = $2
-         WHERE app_id = $3 AND ended_at IS NULL
-         RETURNING id, app_id, session_id, user_id, expires_at",
+    static SQL: LazyLock<Padded> = LazyLock::new(|| {
+        Padded::list(
+            "UPDATE app_sessions SET ended_at = $1, end_cause = $2, logout_id = $3
+             WHERE ended_at IS NULL AND id IN (",
+            3,
+            ") RETURNING id, app_id, session_id, user_id, expires_at",
+        )
+    });
+    end(tx, &SQL, ids.iter().map(AppSessionId::as_str).collect(), cause, logout, now).await
+}
+
+async fn end(
+    tx: &mut Tx,
+    sql: &Padded,
+    names: Vec<&str>,
+    cause: Cause,
+    logout: &LogoutId,
+    now: Millis,
+) -> Stored<Vec<EndedAppSession>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (sql, padded) = sql.fit(&names);
+    let mut query = sqlx::query_as(sql).bind(now).bind(cause.as_str()).bind(logout.as_str());
+    for name in padded {
+        query = query.bind(*name);
+    }
+    Ok(query.fetch_all(&mut **tx).await?.into_iter().map(ended).collect())
+}
+
+/// Unended sessions at one app behind the id `after`, in the order in which they are to be locked.
+pub async fn portion(
+    conn: &mut Conn,
+    app: &AppId,
+    after: &str,
+    begun_until: Millis,
+    limit: i64,
+) -> Stored<Vec<AppSessionId>> {
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "SELECT id FROM app_sessions
+         WHERE app_id = $1 AND ended_at IS NULL AND created_at <= $2 AND id > $3
+         ORDER BY id LIMIT $4",
     )
-    .bind(now)
-    .bind(cause.as_str())
     .bind(app.as_str())
-    .fetch_all(&mut **tx)
+    .bind(begun_until)
+    .bind(after)
+    .bind(limit)
+    .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(ended).collect())
+    Ok(rows.into_iter().map(|(id,)| id.into()).collect())
+}
+
+/// Forgets app sessions that are over since before `over_before`; at most `limit` of them.
+pub async fn prune(conn: &mut Conn, over_before: Millis, limit: i64) -> Stored<u64> {
+    let done = sqlx::query(
+        "DELETE FROM app_sessions WHERE id IN (
+             SELECT id FROM app_sessions WHERE expires_at < $1 LIMIT $2)",
+    )
+    .bind(over_before)
+    .bind(limit)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 fn ended(row: (String, String, String, String, i64)) -> EndedAppSession {
@@ -151,4 +183,74 @@ fn ended(row: (String, String, String, String, i64)) -> EndedAppSession {
         user: user.into(),
         expires_at,
     }
+}
+
+/// A session at an app, as lists show it.
+#[derive(Clone, Debug)]
+pub struct ListedAppSession {
+    /// Its name.
+    pub id: AppSessionId,
+    /// The session behind it.
+    pub session: SessionId,
+    /// Whose.
+    pub user: UserId,
+    /// The person's name.
+    pub username: String,
+    /// "Firefox on Windows".
+    pub device: String,
+    /// Redeemed at.
+    pub created_at: Millis,
+    /// Over at the latest.
+    pub expires_at: Millis,
+}
+
+/// Live sessions at an app behind the one named `after`, in the order of their names, which begin
+/// with their time.
+pub async fn live_at(
+    conn: &mut Conn,
+    app: &AppId,
+    now: Millis,
+    after: &str,
+    limit: i64,
+) -> Stored<Vec<ListedAppSession>> {
+    type Columns = (String, String, String, String, String, i64, i64);
+    let rows: Vec<Columns> = sqlx::query_as(
+        "SELECT a.id, a.session_id, a.user_id, u.username, s.device, a.created_at, a.expires_at
+         FROM app_sessions a
+         JOIN users u ON u.id = a.user_id
+         JOIN sessions s ON s.id = a.session_id
+         WHERE a.app_id = $1 AND a.ended_at IS NULL AND a.expires_at > $2 AND a.id > $3
+         ORDER BY a.id LIMIT $4",
+    )
+    .bind(app.as_str())
+    .bind(now)
+    .bind(after)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, session, user, username, device, created_at, expires_at)| ListedAppSession {
+            id: id.into(),
+            session: session.into(),
+            user: user.into(),
+            username,
+            device,
+            created_at,
+            expires_at,
+        })
+        .collect())
+}
+
+/// How many live sessions there are at an app.
+pub async fn count_live_at(conn: &mut Conn, app: &AppId, now: Millis) -> Stored<i64> {
+    let (count,): (i64,) = sqlx::query_as(
+        "SELECT COUNT(*) FROM app_sessions
+         WHERE app_id = $1 AND ended_at IS NULL AND expires_at > $2",
+    )
+    .bind(app.as_str())
+    .bind(now)
+    .fetch_one(conn)
+    .await?;
+    Ok(count)
 }

@@ -17,6 +17,7 @@ use super::{Conn, Db, Kind, StoreError, Stored, Tx, session_cache::Change, signi
 use crate::domain::{
     Millis,
     app::{App, AppId},
+    events_url::EventsUrl,
     return_url::{Origin, ReturnUrl},
     token::Digest,
 };
@@ -40,6 +41,11 @@ impl Snapshot {
     /// A registered app, disabled ones included.
     pub fn get(&self, id: &AppId) -> Option<&Arc<App>> {
         self.apps.get(id)
+    }
+
+    /// Whether any app has an events URL.
+    pub fn any_is_pushed_to(&self) -> bool {
+        self.apps.values().any(|app| app.events_url.is_some())
     }
 
     /// The version of the signing keys at that moment.
@@ -175,7 +181,7 @@ fn from_row(row: &AnyRow) -> Stored<App> {
         previous_secret: previous.map(Digest::stored).zip(until),
         return_urls: list(row.try_get(6)?)?.into_iter().map(ReturnUrl::stored).collect(),
         origins: list(row.try_get(7)?)?.into_iter().map(Origin::stored).collect(),
-        events_url: row.try_get(8)?,
+        events_url: row.try_get::<Option<String>, _>(8)?.map(EventsUrl::stored),
         jsonp_since: row.try_get(9)?,
         may_end_user_since: row.try_get(10)?,
         disabled_at: row.try_get(11)?,
@@ -221,7 +227,7 @@ pub async fn insert(tx: &mut Tx, app: &App) -> Stored<i64> {
     .bind(app.secret.as_str())
     .bind(json_list(app.return_urls.iter().map(ReturnUrl::as_str)))
     .bind(json_list(app.origins.iter().map(Origin::as_str)))
-    .bind(app.events_url.as_deref())
+    .bind(app.events_url.as_ref().map(EventsUrl::as_str))
     .bind(app.jsonp_since)
     .bind(app.may_end_user_since)
     .bind(app.created_at)
@@ -244,7 +250,7 @@ pub async fn update(tx: &mut Tx, app: &App) -> Stored<()> {
     .bind(&app.name)
     .bind(json_list(app.return_urls.iter().map(ReturnUrl::as_str)))
     .bind(json_list(app.origins.iter().map(Origin::as_str)))
-    .bind(app.events_url.as_deref())
+    .bind(app.events_url.as_ref().map(EventsUrl::as_str))
     .bind(app.jsonp_since)
     .bind(app.may_end_user_since)
     .bind(app.id.as_str())

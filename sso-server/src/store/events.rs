@@ -2,13 +2,14 @@
 
 use std::sync::LazyLock;
 
-use client_sdk::wire::{Cause, EventKind};
-use sqlx::Row;
+use client_sdk::wire::{Cause, EventKind, Replacement};
+use sqlx::{Row, any::AnyRow};
 
 use super::{
     Conn, Stored, Tx,
     app_sessions::cause,
     padded::{MOST, Padded},
+    wakes::Topic,
 };
 use crate::domain::{
     Millis,
@@ -33,26 +34,25 @@ pub struct NewEvent {
     pub cause: Option<Cause>,
     /// When the app session would have been over anyway.
     pub expires_at: Option<Millis>,
+    /// What is there to tell beside the cause.
+    pub detail: Option<Replacement>,
 }
 
 /// Appends to an app's log and wakes its readers with the commit. Moving the head locks its row, so
 /// numbers become visible in order: who has read up to `n` has missed nothing below. Whoever
 /// appends to several logs does so in the order of app ids, so that two transactions cannot wait
-/// for each other.
-pub async fn append(tx: &mut Tx, app: &AppId, new: &[NewEvent], now: Millis) -> Stored<()> {
+/// for each other. Answers the number of the last entry.
+pub async fn append(tx: &mut Tx, app: &AppId, new: &[NewEvent], now: Millis) -> Stored<i64> {
     static INSERT: LazyLock<Padded> = LazyLock::new(|| {
         Padded::rows(
             "INSERT INTO events (app_id, seq, id, kind, app_session_id, session_id, user_id, cause, at,
-                 expires_at)
+                 expires_at, detail)
              VALUES ",
             0,
-            10,
+            11,
             " ON CONFLICT (app_id, seq) DO NOTHING",
         )
     });
-    if new.is_empty() {
-        return Ok(());
-    }
     let count = i64::try_from(new.len()).unwrap_or(i64::MAX);
     let (head,): (i64,) =
         sqlx::query_as("UPDATE event_logs SET head = head + $1 WHERE app_id = $2 RETURNING head")
@@ -75,12 +75,24 @@ pub async fn append(tx: &mut Tx, app: &AppId, new: &[NewEvent], now: Millis) -> 
                 .bind(event.user.as_str())
                 .bind(event.cause.map(Cause::as_str))
                 .bind(now)
-                .bind(event.expires_at);
+                .bind(event.expires_at)
+                .bind(event.detail.as_ref().and_then(|detail| serde_json::to_string(detail).ok()));
         }
         query.execute(&mut **tx).await?;
     }
-    tx.wake(app);
-    Ok(())
+    tx.wake(Topic::Events(app.clone()));
+    Ok(head)
+}
+
+/// Holds an app's log for the rest of the transaction: whoever appends, or writes down how far it
+/// was read, comes one after the other.
+pub async fn lock(tx: &mut Tx, app: &AppId) -> Stored<i64> {
+    let row: Option<(i64,)> =
+        sqlx::query_as("UPDATE event_logs SET head = head WHERE app_id = $1 RETURNING head")
+            .bind(app.as_str())
+            .fetch_optional(&mut **tx)
+            .await?;
+    Ok(row.map_or(0, |(head,)| head))
 }
 
 /// A stored entry.
@@ -104,6 +116,8 @@ pub struct StoredEvent {
     pub at: Millis,
     /// When the app session would have been over anyway.
     pub expires_at: Option<Millis>,
+    /// What is there to tell beside the cause.
+    pub detail: Option<Replacement>,
 }
 
 /// Entries after `after`, oldest first.
@@ -114,7 +128,8 @@ pub async fn after(
     limit: i64,
 ) -> Stored<Vec<StoredEvent>> {
     let rows = sqlx::query(
-        "SELECT seq, id, kind, app_session_id, session_id, user_id, cause, at, expires_at
+        "SELECT seq, id, kind, app_session_id, session_id, user_id, cause, at, expires_at,
+                detail
          FROM events
          WHERE app_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
     )
@@ -123,22 +138,67 @@ pub async fn after(
     .bind(limit)
     .fetch_all(conn)
     .await?;
-    rows.iter()
-        .map(|row| {
-            let word: Option<String> = row.try_get(6)?;
-            Ok(StoredEvent {
-                seq: row.try_get(0)?,
-                id: row.try_get(1)?,
-                kind: row.try_get(2)?,
-                app_session: row.try_get(3)?,
-                session: row.try_get(4)?,
-                user: row.try_get(5)?,
-                cause: word.map(|word| cause(Some(word))).transpose()?,
-                at: row.try_get(7)?,
-                expires_at: row.try_get(8)?,
-            })
-        })
-        .collect()
+    rows.iter().map(from_row).collect()
+}
+
+fn from_row(row: &AnyRow) -> Stored<StoredEvent> {
+    let word: Option<String> = row.try_get(6)?;
+    Ok(StoredEvent {
+        seq: row.try_get(0)?,
+        id: row.try_get(1)?,
+        kind: row.try_get(2)?,
+        app_session: row.try_get(3)?,
+        session: row.try_get(4)?,
+        user: row.try_get(5)?,
+        cause: word.map(|word| cause(Some(word))).transpose()?,
+        at: row.try_get(7)?,
+        expires_at: row.try_get(8)?,
+        detail: row
+            .try_get::<Option<String>, _>(9)?
+            .and_then(|text| serde_json::from_str(&text).ok()),
+    })
+}
+
+/// The first entries after `after` that still have to be delivered at `now`; one that does not say
+/// how long it matters does so if it is younger than `since`.
+pub async fn that_matter(
+    conn: &mut Conn,
+    app: &AppId,
+    after: i64,
+    now: Millis,
+    since: Millis,
+    limit: i64,
+) -> Stored<Vec<StoredEvent>> {
+    let rows = sqlx::query(
+        "SELECT seq, id, kind, app_session_id, session_id, user_id, cause, at, expires_at,
+                detail
+         FROM events
+         WHERE app_id = $1 AND seq > $2 AND (expires_at > $3 OR (expires_at IS NULL AND at > $4))
+         ORDER BY seq LIMIT $5",
+    )
+    .bind(app.as_str())
+    .bind(after)
+    .bind(now)
+    .bind(since)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(from_row).collect()
+}
+
+/// How many of the entries after `after` up to `until` are only tests: about a session of nobody's.
+pub async fn tests_among(conn: &mut Conn, app: &AppId, after: i64, until: i64) -> Stored<i64> {
+    let (count,): (i64,) = sqlx::query_as(
+        "SELECT COUNT(*) FROM events
+         WHERE app_id = $1 AND seq > $2 AND seq <= $3 AND kind = 'session.ended'
+             AND session_id IS NULL",
+    )
+    .bind(app.as_str())
+    .bind(after)
+    .bind(until)
+    .fetch_one(conn)
+    .await?;
+    Ok(count)
 }
 
 /// Forgets entries about app sessions that have been over by themselves since before `expired_before`:

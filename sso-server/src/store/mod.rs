@@ -25,19 +25,25 @@
 //! ending the parent waits for it and then sees it. `LISTEN`/`NOTIFY` wakes waiting polls.
 
 pub mod activations;
+pub mod admin_tokens;
 pub mod app_instances;
 pub mod app_sessions;
 pub mod apps;
 pub mod audit;
+pub mod audit_chain;
 pub mod batches;
 mod commits;
+pub mod confirmations;
 pub mod events;
 mod grouped;
+pub mod logouts;
 pub mod meta;
 mod migrate;
 pub mod one_time_links;
 mod padded;
+pub mod pending_logins;
 mod postgres;
+pub mod push_streams;
 pub mod redemptions;
 mod session_cache;
 pub mod sessions;
@@ -60,11 +66,11 @@ use self::{
 };
 pub use self::{
     migrate::{MigrateError, is_current, migrate},
+    padded::MOST,
     sessions::Found,
     sqlite::sqlite_path,
-    wakes::Waiter,
+    wakes::{Topic, Waiter},
 };
-use crate::domain::app::AppId;
 
 /// What every store function runs on.
 pub type Conn = AnyConnection;
@@ -195,9 +201,9 @@ impl Db {
         Ok(Tx { inner, wakes: self.wakes.clone(), woken: Vec::new() })
     }
 
-    /// Waits for news in an app's log; see [`Waiter`].
-    pub fn waiter(&self, app: &AppId) -> Waiter {
-        self.wakes.waiter(app)
+    /// Waits for news of a topic; see [`Waiter`].
+    pub fn waiter(&self, topic: Topic) -> Waiter {
+        self.wakes.waiter(topic)
     }
 
     /// Sends every waiting poll home, now and from now on: the server is about to stop.
@@ -228,7 +234,7 @@ impl Db {
 pub struct Tx {
     inner: Inner,
     wakes: Arc<Wakes>,
-    woken: Vec<AppId>,
+    woken: Vec<Topic>,
 }
 
 enum Inner {
@@ -244,21 +250,21 @@ impl Tx {
             Inner::Own(mut transaction) => {
                 self.woken.sort();
                 self.woken.dedup();
-                for app in &self.woken {
-                    wakes::notify(&mut transaction, app).await?;
+                for topic in &self.woken {
+                    wakes::notify(&mut transaction, topic).await?;
                 }
                 transaction.commit().await?;
             }
         }
-        for app in &self.woken {
-            self.wakes.wake(app);
+        for topic in &self.woken {
+            self.wakes.wake(topic);
         }
         Ok(())
     }
 
-    /// After the commit, whoever waits for news of `app` looks again, on every node.
-    pub fn wake(&mut self, app: &AppId) {
-        self.woken.push(app.clone());
+    /// After the commit, whoever waits for news of `topic` looks again, on every node.
+    pub fn wake(&mut self, topic: Topic) {
+        self.woken.push(topic);
     }
 
     /// Whether nobody else writes before this ends.

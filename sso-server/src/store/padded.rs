@@ -6,7 +6,7 @@
 
 /// Most rows of one statement. More would be worse: for each parameter sqlx asks SQLite for its name,
 /// and SQLite answers by counting from the first, so a statement costs the square of its length.
-pub(super) const MOST: usize = 32;
+pub const MOST: usize = 32;
 const SIZES: [usize; 4] = [1, 4, 16, MOST];
 
 /// One statement in its sizes.

@@ -16,9 +16,10 @@ use super::{
 };
 use crate::domain::{
     Millis,
-    device::Device,
-    id::{SessionId, UserId},
+    device::{Device, DeviceClass},
+    id::{LogoutId, SessionId, UserId},
     session::LiveSession,
+    session_caps::Held,
     token::Digest,
 };
 
@@ -272,26 +273,138 @@ pub struct EndedSession {
     pub user: UserId,
 }
 
-/// Ends one session; `None` when it has ended before. Called by `flows::end_session` alone.
+/// Ends those of at most [`MOST`] sessions that have not ended yet. Called by `flows::end_session`
+/// alone.
+///
+/// `only_over`: ends only what is over at `now`, so that a sign of life that comes in between is
+/// not overruled.
 pub async fn end(
     tx: &mut Tx,
-    id: &SessionId,
+    ids: &[SessionId],
     cause: Cause,
+    logout: &LogoutId,
+    only_over: bool,
     now: Millis,
-) -> Stored<Option<EndedSession>> {
-    let row: Option<(String, String)> = sqlx::query_as(
-        "UPDATE sessions SET ended_at = $1, end_cause = $2 WHERE id = $3 AND ended_at IS NULL
-         RETURNING user_id, digest",
+) -> Stored<Vec<EndedSession>> {
+    static SQL: LazyLock<Padded> = LazyLock::new(|| {
+        Padded::list(
+            "UPDATE sessions SET ended_at = $1, end_cause = $2, logout_id = $3
+             WHERE ended_at IS NULL AND idle_until <= $4 AND id IN (",
+            4,
+            ") RETURNING id, user_id, digest",
+        )
+    });
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (sql, padded) = SQL.fit(ids);
+    let mut query = sqlx::query_as::<_, (String, String, String)>(sql)
+        .bind(now)
+        .bind(cause.as_str())
+        .bind(logout.as_str())
+        .bind(if only_over { now } else { Millis::MAX });
+    for id in padded {
+        query = query.bind(id.as_str());
+    }
+    let rows = query.fetch_all(&mut **tx).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, user, digest)| {
+            tx.changes(Change::Session(digest));
+            EndedSession { id: id.into(), user: user.into() }
+        })
+        .collect())
+}
+
+/// Sessions whose time is up and that nobody has ended yet, and by which limit.
+pub async fn over(conn: &mut Conn, now: Millis, limit: i64) -> Stored<Vec<(SessionId, Cause)>> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT id, expires_at FROM sessions WHERE ended_at IS NULL AND idle_until <= $1
+         ORDER BY id LIMIT $2",
     )
     .bind(now)
-    .bind(cause.as_str())
-    .bind(id.as_str())
-    .fetch_optional(&mut **tx)
+    .bind(limit)
+    .fetch_all(conn)
     .await?;
-    Ok(row.map(|(user, digest)| {
-        tx.changes(Change::Session(digest));
-        EndedSession { id: id.clone(), user: user.into() }
-    }))
+    let cause = |expires_at| if expires_at <= now { Cause::Expired } else { Cause::Idle };
+    Ok(rows.into_iter().map(|(id, expires_at)| (id.into(), cause(expires_at))).collect())
+}
+
+/// Which of a set of sessions a logout of many reaches next.
+#[derive(Clone, Copy, Debug)]
+pub struct Portion<'a> {
+    /// Only those behind this id: what lies before was done, and is not looked through again.
+    pub after: &'a str,
+    /// Only those on this class of device; all if `None`.
+    pub device_class: Option<&'a str>,
+    /// Only those begun up to here: whoever logs in after the order was given stays.
+    pub begun_until: Millis,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// Sessions that have not ended yet, in the order in which they are to be locked.
+pub async fn portion(conn: &mut Conn, portion: Portion<'_>) -> Stored<Vec<SessionId>> {
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "SELECT id FROM sessions
+         WHERE ended_at IS NULL AND created_at <= $1 AND ($2 = '' OR device_class = $2) AND id > $3
+         ORDER BY id LIMIT $4",
+    )
+    .bind(portion.begun_until)
+    .bind(portion.device_class.unwrap_or_default())
+    .bind(portion.after)
+    .bind(portion.limit)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|(id,)| id.into()).collect())
+}
+
+/// Forgets sessions that ended before `ended_before` and whose app sessions are forgotten; at most
+/// `limit` of them.
+pub async fn prune(conn: &mut Conn, ended_before: Millis, limit: i64) -> Stored<u64> {
+    let done = sqlx::query(
+        "DELETE FROM sessions WHERE id IN (
+             SELECT id FROM sessions s WHERE s.ended_at IS NOT NULL AND s.ended_at < $1
+                 AND NOT EXISTS (SELECT 1 FROM app_sessions a WHERE a.session_id = s.id)
+             LIMIT $2)",
+    )
+    .bind(ended_before)
+    .bind(limit)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// A person's sessions that are neither ended nor over, for counting them. The caller holds the
+/// person's row, so of several logins at once each sees the ones before it.
+pub async fn held_by(tx: &mut Tx, user: &UserId, now: Millis) -> Stored<Vec<Held>> {
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT id, device_class, created_at FROM sessions
+         WHERE user_id = $1 AND ended_at IS NULL AND idle_until > $2",
+    )
+    .bind(user.as_str())
+    .bind(now)
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, class, created_at)| Held {
+            id: id.into(),
+            class: DeviceClass::parse(&class).unwrap_or(DeviceClass::Native),
+            created_at,
+        })
+        .collect())
+}
+
+/// By which logout a session ended; `Some(None)` while it has not, `None` when there is none of this
+/// name (any more).
+pub async fn ended_by(conn: &mut Conn, id: &SessionId) -> Stored<Option<Option<LogoutId>>> {
+    let row: Option<(Option<String>,)> =
+        sqlx::query_as("SELECT logout_id FROM sessions WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(conn)
+            .await?;
+    Ok(row.map(|(logout,)| logout.map(LogoutId::from)))
 }
 
 /// Names of a person's sessions that have not ended, in the order in which they are to be locked.

@@ -131,7 +131,11 @@ pub async fn set_password(conn: &mut Conn, user: &UserId, hash: &str, now: Milli
 pub async fn set_disabled(tx: &mut Tx, user: &UserId, disabled_at: Option<Millis>) -> Stored<bool> {
     let sql = match disabled_at {
         Some(_) => "UPDATE users SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NULL",
-        None => "UPDATE users SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NOT NULL",
+        // A deleted account keeps its row, and stays shut.
+        None => {
+            "UPDATE users SET disabled_at = $1
+             WHERE id = $2 AND disabled_at IS NOT NULL AND username_key <> 'deleted:' || id"
+        }
     };
     let done = sqlx::query(sql).bind(disabled_at).bind(user.as_str()).execute(&mut **tx).await?;
     tx.changes(Change::Everything);
@@ -246,6 +250,58 @@ pub async fn list(conn: &mut Conn, limit: i64) -> Stored<Vec<UserRow>> {
     .fetch_all(conn)
     .await?;
     Ok(rows.iter().map(from_row).collect::<Result<_, _>>()?)
+}
+
+/// By which key people are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SearchBy {
+    /// The name to sign in with.
+    Name,
+    /// The mail address.
+    Email,
+    /// The id.
+    Id,
+}
+
+/// Accounts whose key begins with `prefix`, in the order of that key, behind `after`; with each the
+/// key under which the next page goes on. Erased ones are left out. (The lower bound finds its place
+/// in the index in any collation; what begins otherwise is left out by comparing characters, and no
+/// character is a wildcard.)
+pub async fn search(
+    conn: &mut Conn,
+    by: SearchBy,
+    prefix: &str,
+    after: &str,
+    limit: i64,
+) -> Stored<Vec<(String, UserRow)>> {
+    let sql = match by {
+        SearchBy::Name => {
+            "SELECT id, username, nickname, email, admin_since, disabled_at, password_changed_at,
+                    last_login_at, created_at, username_key
+             FROM users
+             WHERE username_key >= $1 AND username_key > $2
+                 AND substr(username_key, 1, length($1)) = $1 AND username_key <> 'deleted:' || id
+             ORDER BY username_key LIMIT $3"
+        }
+        SearchBy::Email => {
+            "SELECT id, username, nickname, email, admin_since, disabled_at, password_changed_at,
+                    last_login_at, created_at, email_key
+             FROM users
+             WHERE email_key >= $1 AND email_key > $2 AND substr(email_key, 1, length($1)) = $1
+             ORDER BY email_key LIMIT $3"
+        }
+        SearchBy::Id => {
+            "SELECT id, username, nickname, email, admin_since, disabled_at, password_changed_at,
+                    last_login_at, created_at, id
+             FROM users
+             WHERE id >= $1 AND id > $2 AND substr(id, 1, length($1)) = $1
+                 AND username_key <> 'deleted:' || id
+             ORDER BY id LIMIT $3"
+        }
+    };
+    let rows = sqlx::query(sql).bind(prefix).bind(after).bind(limit).fetch_all(conn).await?;
+    let read = |row: &AnyRow| Ok::<_, sqlx::Error>((row.try_get(9)?, from_row(row)?));
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
 /// Until the transaction ends nobody else makes the first admin or takes one away, so that what

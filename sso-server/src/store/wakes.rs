@@ -1,6 +1,6 @@
-//! Wakes whoever waits for news in an app's log.
+//! Wakes whoever waits for news: in an app's log, or of what apps have confirmed.
 //!
-//! A poll waits on a number that changes when the app's log grows. In this process the commit
+//! A poll waits on a number that changes when, say, the app's log grows. In this process the commit
 //! changes it. What other processes write is noticed on PostgreSQL by `LISTEN`, with a slow look at
 //! the log heads in case a notification was lost, and on SQLite by looking at the commit counter
 //! every few milliseconds while somebody waits.
@@ -27,13 +27,43 @@ const SQLITE_LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How soon a lost notification is made up for.
 const POSTGRES_LOOK_EVERY: Duration = Duration::from_secs(2);
 
+/// What somebody may wait for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Topic {
+    /// New entries in an app's log.
+    Events(AppId),
+    /// New entries in any app's log. Nobody wakes this one: whoever wakes an app's log wakes it.
+    AnyEvents,
+    /// An app has confirmed a logout.
+    Confirmations,
+}
+
+impl Topic {
+    fn to_text(&self) -> String {
+        match self {
+            Self::Events(app) => format!("events {app}"),
+            Self::AnyEvents => "events".to_owned(),
+            Self::Confirmations => "confirmations".to_owned(),
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        match text.split_once(' ') {
+            Some(("events", app)) => Some(Self::Events(AppId::stored(app.to_owned()))),
+            None if text == "events" => Some(Self::AnyEvents),
+            None if text == "confirmations" => Some(Self::Confirmations),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Wakes {
-    apps: Mutex<HashMap<AppId, watch::Sender<u64>>>,
+    topics: Mutex<HashMap<Topic, watch::Sender<u64>>>,
     closed: AtomicBool,
 }
 
-/// Waits for news of one app.
+/// Waits for news of one topic.
 pub struct Waiter {
     receiver: watch::Receiver<u64>,
     wakes: Arc<Wakes>,
@@ -56,14 +86,16 @@ impl Waiter {
 }
 
 impl Wakes {
-    pub(super) fn waiter(self: &Arc<Self>, app: &AppId) -> Waiter {
-        let mut apps = self.lock();
-        let sender = apps.entry(app.clone()).or_insert_with(|| watch::Sender::new(0));
+    pub(super) fn waiter(self: &Arc<Self>, topic: Topic) -> Waiter {
+        let mut topics = self.lock();
+        let sender = topics.entry(topic).or_insert_with(|| watch::Sender::new(0));
         Waiter { receiver: sender.subscribe(), wakes: self.clone() }
     }
 
-    pub(super) fn wake(&self, app: &AppId) {
-        if let Some(sender) = self.lock().get(app) {
+    pub(super) fn wake(&self, topic: &Topic) {
+        let topics = self.lock();
+        let any = matches!(topic, Topic::Events(_)).then_some(&Topic::AnyEvents);
+        for sender in [Some(topic), any].into_iter().flatten().filter_map(|one| topics.get(one)) {
             sender.send_modify(|count| *count += 1);
         }
     }
@@ -83,14 +115,15 @@ impl Wakes {
         self.lock().values().any(|sender| sender.receiver_count() > 0)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<AppId, watch::Sender<u64>>> {
-        self.apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Topic, watch::Sender<u64>>> {
+        self.topics.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
 /// Tells the other nodes, with the commit of the transaction it is part of.
-pub(super) async fn notify(conn: &mut Conn, app: &AppId) -> Stored<()> {
-    sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(app.as_str()).execute(conn).await?;
+pub(super) async fn notify(conn: &mut Conn, topic: &Topic) -> Stored<()> {
+    let text = topic.to_text();
+    sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(text).execute(conn).await?;
     Ok(())
 }
 
@@ -140,7 +173,10 @@ async fn listen(
     loop {
         tokio::select! {
             notification = listener.recv() => {
-                wakes.wake(&AppId::stored(notification?.payload().to_owned()));
+                // A word of a later version is for its own nodes.
+                if let Some(topic) = Topic::parse(notification?.payload()) {
+                    wakes.wake(&topic);
+                }
             }
             _ = ticks.tick() => look_at_heads(db, wakes, heads).await,
         }
@@ -157,9 +193,10 @@ async fn look_at_heads(db: &Db, wakes: &Wakes, heads: &mut HashMap<AppId, i64>) 
             for (app, head) in now {
                 let before = heads.insert(app.clone(), head);
                 if before != Some(head) {
-                    wakes.wake(&app);
+                    wakes.wake(&Topic::Events(app));
                 }
             }
+            wakes.wake(&Topic::Confirmations);
         }
         Err(error) => tracing::warn!(%error, "cannot look at the event logs"),
     }

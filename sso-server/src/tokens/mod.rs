@@ -2,6 +2,7 @@
 //! tickets, tickets themselves.
 
 pub mod crypto;
+pub mod events_secret;
 pub mod keyring;
 pub mod master_key;
 pub mod secrets;

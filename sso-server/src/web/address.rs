@@ -17,6 +17,11 @@ impl Address {
         Self(behind_proxies(peer.to_canonical(), request.headers(), proxies))
     }
 
+    /// The address itself.
+    pub fn ip(self) -> IpAddr {
+        self.0
+    }
+
     /// To show and to log.
     pub fn shown(self) -> String {
         self.0.to_string()

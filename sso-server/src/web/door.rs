@@ -7,7 +7,7 @@ use actix_web::{
     Error, HttpResponse,
     body::{BoxBody, EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{CONTENT_TYPE, HOST},
+    http::header::{CONTENT_TYPE, COOKIE, HOST},
     middleware::Next,
     web::Data,
 };
@@ -16,11 +16,15 @@ use super::{Web, cookies};
 
 /// Longest path and query, in bytes.
 const TARGET_MAX: usize = 8_192;
+/// Most cookies. Browsers keep fewer than 200 for a site and all its neighbours together (RFC 6265
+/// section 6.1 asks for 50), so nobody is kept out by a neighbour's.
+const COOKIES_MOST: usize = 1_000;
 
 /// Why a request is refused at the door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
     Cookies,
+    ManyCookies,
     Host,
     Target,
 }
@@ -47,6 +51,11 @@ fn check(request: &ServiceRequest) -> Result<(), Refusal> {
     {
         return Err(Refusal::Target);
     }
+    let cookies = request.headers().get_all(COOKIE);
+    let cookies = cookies.flat_map(|header| header.as_bytes().split(|b| *b == b';'));
+    if cookies.take(COOKIES_MOST + 1).count() > COOKIES_MOST {
+        return Err(Refusal::ManyCookies);
+    }
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let known = request
         .app_data::<Data<Web>>()
@@ -65,6 +74,10 @@ fn explain(refusal: Refusal) -> HttpResponse {
             HttpResponse::BadRequest(),
             "400: This request carries cookies with ambiguous names. Clear the cookies of this site \
              in your browser and try again.\n",
+        ),
+        Refusal::ManyCookies => (
+            HttpResponse::BadRequest(),
+            "400: This request carries more cookies than a browser keeps.\n",
         ),
         Refusal::Host => (
             HttpResponse::build(actix_web::http::StatusCode::MISDIRECTED_REQUEST),

@@ -28,7 +28,7 @@ use crate::{
     app::App,
     domain::{Millis, SECOND, session::LiveSession, token::Token},
     flows::{
-        end_session::{Ending, end_session},
+        end_session::{Ending, end_over_session, end_session},
         housekeeping,
         issue_session::IssuedSession,
     },
@@ -65,8 +65,7 @@ impl LoginStore {
             Found::Over(session, cause) => {
                 // Written down now, so that a clock set back does not revive it (SECURITY-CASES
                 // S-07), and so that its apps hear.
-                let why = Ending { cause, by: "clock", address: None };
-                end_session(&self.app, &session.id, why).await?;
+                end_over_session(&self.app, &session.id, cause).await?;
                 Ok(None)
             }
             Found::Nothing => Ok(None),

@@ -22,6 +22,7 @@ pub mod view;
 use std::sync::Arc;
 
 use actix_web::{
+    Scope,
     cookie::Key,
     middleware::{Compress, from_fn},
     web::{self, ServiceConfig, get, post, resource, route, scope},
@@ -43,6 +44,8 @@ pub struct Web {
     pub view: View,
     /// Proxies whose forwarding headers count.
     pub proxies: Vec<IpNet>,
+    /// Networks that may read `/metrics`.
+    pub metrics_from: Vec<IpNet>,
     /// Names under which this server may be addressed.
     pub hosts: Vec<String>,
     /// Signs the session cookie.
@@ -56,6 +59,7 @@ impl Web {
         Self {
             view: View::new(app.config.pages.default_locale.as_str()),
             proxies: app.config.trusted_proxies(),
+            metrics_from: app.config.metrics_from(),
             hosts: door::hosts(&app.config.server.public_url, listens),
             cookie_key: Key::from(&*app.secrets.cookie_key()),
             app,
@@ -71,6 +75,7 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
             // Machines
             .service(only(GET, resource("/healthz").route(get().to(api::health::alive))))
             .service(only(GET, resource("/readyz").route(get().to(api::health::ready))))
+            .service(only(GET, resource("/metrics").route(get().to(api::health::metrics))))
             .service(only(
                 GET,
                 resource("/.well-known/passport-configuration")
@@ -80,6 +85,8 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                 GET,
                 resource("/.well-known/jwks.json").route(get().to(api::well_known::jwks)),
             ))
+            .service(only(GET, resource("/sso.js").route(get().to(pages::assets::sso_js))))
+            .service(administering_calls())
             .service(
                 scope("/api/v1")
                     .service(only(
@@ -95,6 +102,10 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                         resource("/app-sessions/{id}/end").route(post().to(api::app_sessions::end)),
                     ))
                     .service(only(GET, resource("/events").route(get().to(api::events::follow))))
+                    .service(only(
+                        POST,
+                        resource("/events/leave").route(post().to(api::events::leave)),
+                    ))
                     .default_service(route().to(api::error::not_found)),
             )
             .service(
@@ -116,12 +127,26 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                             .route(post().to(pages::login::submit)),
                     ))
                     .service(page(
+                        POST,
+                        resource("/login/choose").route(post().to(pages::choose::submit)),
+                    ))
+                    .service(page(
                         GET_POST,
                         resource("/logout")
                             .route(get().to(pages::logout::show))
                             .route(post().to(pages::logout::submit)),
                     ))
                     .service(page(GET, resource("/account").route(get().to(pages::account::show))))
+                    .service(page(
+                        GET,
+                        resource("/logout/progress").route(get().to(pages::progress::follow)),
+                    ))
+                    .service(page(
+                        GET_POST,
+                        resource("/account/secure")
+                            .route(get().to(pages::secure::show))
+                            .route(post().to(pages::secure::submit)),
+                    ))
                     .service(page(
                         POST,
                         resource("/account/sessions/end").route(post().to(pages::account::end)),
@@ -132,9 +157,103 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                             .route(get().to(pages::setup::show))
                             .route(post().to(pages::setup::submit)),
                     ))
+                    .service(administering_pages())
                     .default_service(route().to(pages::error::not_found)),
             );
     }
+}
+
+/// What programs with a token do for an administrator.
+fn administering_calls() -> Scope {
+    scope("/api/v1/admin")
+        .service(only(GET, resource("/users").route(get().to(api::admin::users::list))))
+        .service(only(GET, resource("/users/{id}").route(get().to(api::admin::users::show))))
+        .service(only(
+            POST,
+            resource("/users/{id}/logout").route(post().to(api::admin::users::log_out)),
+        ))
+        .service(only(
+            POST,
+            resource("/users/{id}/disable").route(post().to(api::admin::users::disable)),
+        ))
+        .service(only(
+            POST,
+            resource("/users/{id}/enable").route(post().to(api::admin::users::enable)),
+        ))
+        .service(only(
+            POST,
+            resource("/sessions/{id}/end").route(post().to(api::admin::users::end_session)),
+        ))
+        .service(only(GET, resource("/apps").route(get().to(api::admin::apps::list))))
+        .service(only(GET, resource("/apps/{id}").route(get().to(api::admin::apps::show))))
+        .service(only(
+            POST,
+            resource("/apps/{id}/logout").route(post().to(api::admin::apps::log_out)),
+        ))
+        .service(only(
+            GET_POST,
+            resource("/logouts")
+                .route(get().to(api::admin::logouts::list))
+                .route(post().to(api::admin::logouts::order)),
+        ))
+        .service(only(GET, resource("/logouts/{id}").route(get().to(api::admin::logouts::show))))
+        .service(only(GET, resource("/audit").route(get().to(api::admin::audit::list))))
+        .default_service(route().to(api::error::not_found))
+}
+
+/// The console.
+fn administering_pages() -> Scope {
+    scope("/admin")
+        .service(console_page(GET, resource("").route(get().to(pages::admin::people::home))))
+        .service(console_page(GET, resource("/people").route(get().to(pages::admin::people::list))))
+        .service(console_page(
+            GET,
+            resource("/people/{id}").route(get().to(pages::admin::people::show)),
+        ))
+        .service(console_page(
+            POST,
+            resource("/people/{id}/logout").route(post().to(pages::admin::people::log_out)),
+        ))
+        .service(console_page(
+            POST,
+            resource("/people/{id}/disable").route(post().to(pages::admin::people::disable)),
+        ))
+        .service(console_page(
+            POST,
+            resource("/people/{id}/enable").route(post().to(pages::admin::people::enable)),
+        ))
+        .service(console_page(GET, resource("/apps").route(get().to(pages::admin::apps::list))))
+        .service(console_page(
+            GET,
+            resource("/apps/{id}").route(get().to(pages::admin::apps::show)),
+        ))
+        .service(console_page(
+            POST,
+            resource("/apps/{id}/logout").route(post().to(pages::admin::apps::log_out)),
+        ))
+        .service(console_page(
+            GET_POST,
+            resource("/everybody")
+                .route(get().to(pages::admin::everybody::show))
+                .route(post().to(pages::admin::everybody::submit)),
+        ))
+        .service(console_page(
+            GET,
+            resource("/logouts").route(get().to(pages::admin::logouts::list)),
+        ))
+        .service(console_page(
+            GET,
+            resource("/logouts/{id}").route(get().to(pages::admin::logouts::show)),
+        ))
+        .service(console_page(
+            GET,
+            resource("/logouts/{id}/progress").route(get().to(pages::admin::logouts::follow)),
+        ))
+        .service(console_page(GET, resource("/audit").route(get().to(pages::admin::audit::list))))
+        .service(console_page(
+            GET,
+            resource("/audit/export").route(get().to(pages::admin::audit::export)),
+        ))
 }
 
 /// The methods of a resource, as its 405 says them (RFC 9110 section 15.5.6).
@@ -151,4 +270,10 @@ fn only(allow: Allow, resource: actix_web::Resource) -> actix_web::Resource {
 /// The same for a page.
 fn page(allow: Allow, resource: actix_web::Resource) -> actix_web::Resource {
     resource.default_service(route().to(move || pages::error::wrong_method(allow)))
+}
+
+/// The same for a page of the console: also of a wrong method nobody learns who may not see the page.
+fn console_page(allow: Allow, resource: actix_web::Resource) -> actix_web::Resource {
+    let wrong = move |_: pages::admin::AdminState| pages::error::wrong_method(allow);
+    resource.default_service(route().to(wrong))
 }

@@ -86,7 +86,7 @@ impl View {
             let data = Templates::get(&name).expect("an embedded file").data.into_owned();
             (name.into_owned(), String::from_utf8(data).expect("templates are UTF-8"))
         });
-        tera.register_function("t", message);
+        tera.register_function("t", looked_up);
         tera.register_function("asset", |kwargs: Kwargs, _: &State| -> TeraResult<String> {
             Ok(assets::url(kwargs.must_get::<&str>("name")?))
         });
@@ -118,7 +118,7 @@ impl View {
 
 /// A message in the page's language: `t(key="login-title", app=app.name)`. A message that does not
 /// exist is an error, so that no page shows a key.
-fn message(kwargs: Kwargs, state: &State) -> TeraResult<String> {
+fn looked_up(kwargs: Kwargs, state: &State) -> TeraResult<String> {
     let key = kwargs.must_get::<&str>("key")?;
     let mut values = Values::new();
     for (name, value) in kwargs.iter() {
@@ -140,6 +140,20 @@ fn look_up(state: &State, key: &str, values: &Values<'_>) -> TeraResult<String> 
     MESSAGES
         .try_lookup_with_args(&language, key, values)
         .ok_or_else(|| tera::Error::message(format!("no message {key} in {lang}")))
+}
+
+/// A message for what is not drawn by a template.
+pub fn message(
+    locale: Locale,
+    key: &'static str,
+    arguments: &[(&'static str, FluentValue<'_>)],
+) -> Result<String, DrawError> {
+    let missing = |why: &str| DrawError { template: key, source: tera::Error::message(why) };
+    let language = locale.tag().parse().map_err(|_| missing("not a language"))?;
+    let values = arguments.iter().map(|(name, value)| (Cow::Borrowed(*name), value.clone()));
+    MESSAGES
+        .try_lookup_with_args(&language, key, &values.collect())
+        .ok_or_else(|| missing("no such message"))
 }
 
 /// A device's label in the page's language.
@@ -166,7 +180,7 @@ fn timestamp(at: Millis) -> jiff::Timestamp {
 }
 
 /// For machines: `2026-11-22T12:01:00Z` (RFC 3339).
-fn iso(at: Millis) -> String {
+pub fn iso(at: Millis) -> String {
     timestamp(at).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 

@@ -4,7 +4,7 @@
 use harness::{Database, MINUTE, PASSWORD, Passport, on_both};
 use sqlx::{AnyConnection, Connection, Executor};
 
-use crate::scene::{ALL, Outcome, Walk};
+use crate::scene::{ALL, Outcome, Walk, settings};
 
 /// Whoever else has the database open.
 async fn somebody_else(passport: &Passport) -> AnyConnection {
@@ -18,7 +18,7 @@ async fn run(connection: &mut AnyConnection, sql: String) {
 // SECURITY-CASES INV-12: each table away, by each way in; on both databases.
 #[actix_web::test]
 async fn without_a_table_nobody_gets_in_and_nobody_is_refused() {
-    const TABLES: [&str; 9] = [
+    const TABLES: [&str; 11] = [
         "users",
         "apps",
         "sessions",
@@ -28,9 +28,11 @@ async fn without_a_table_nobody_gets_in_and_nobody_is_refused() {
         "audit",
         "registry",
         "one_time_links",
+        "pending_logins",
+        "logouts",
     ];
     on_both(async |database| {
-        let passport = Passport::on(database).await;
+        let passport = Passport::with(database, settings).await;
         let mut somebody = somebody_else(&passport).await;
         for table in TABLES {
             let app = passport.add_app(&format!("for-{}", table.replace('_', "-"))).await;

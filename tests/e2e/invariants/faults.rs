@@ -1,15 +1,23 @@
 //! The database goes away in the middle of everything: the answer is 503, or it is true.
 
-use harness::{Answer, Browser, Database, MINUTE, Passport, TestApp, faults::FaultyPostgres};
+use client_sdk::wire::Event;
+use harness::{
+    Answer, Browser, Database, MINUTE, PASSWORD, Passport, TestApp, faults::FaultyPostgres,
+};
+use reqwest::Method;
 use sso_server::{
+    config::Config,
+    domain::admin::Scope,
     flows::{
+        admin_tokens,
         end_session::{Ending, end_session},
-        users,
+        log_out_many,
+        users::{self, AddUser},
     },
     web::cookies::SESSION,
 };
 
-use crate::scene::{ALL, Outcome, Walk, Way, live_sessions_of};
+use crate::scene::{ALL, Outcome, Walk, Way, live_sessions_of, settings};
 
 /// More questions than any single act asks.
 const MOST: i64 = 60;
@@ -36,7 +44,11 @@ struct Shaky {
 
 impl Shaky {
     async fn start() -> Self {
-        let steady = Passport::on(Database::Postgres).await;
+        Self::with(|_| {}).await
+    }
+
+    async fn with(change: fn(&mut Config)) -> Self {
+        let steady = Passport::with(Database::Postgres, change).await;
         let (faults, url) = FaultyPostgres::before(&steady.app.config.database.url).await;
         let public_url = steady.url.clone();
         let shaky = Passport::over(
@@ -45,6 +57,7 @@ impl Shaky {
             steady.folder.clone(),
             steady.clock.clone(),
             |config| {
+                change(config);
                 config.server.public_url = public_url;
                 config.database.max_connections = 1;
             },
@@ -89,7 +102,7 @@ fn assert_does_not_know(answer: &Answer, browser: &Browser, before: &Browser, ca
 // SECURITY-CASES INV-12, W-05, W-07: the matrix once more, with the connection cut at every question.
 #[actix_web::test]
 async fn a_way_in_that_loses_its_database_never_lets_in() {
-    let passport = Shaky::start().await;
+    let passport = Shaky::with(settings).await;
     let app = passport.steady.add_app("aw").await;
     for (way, loses) in ALL.into_iter().flat_map(|way| CUTS.map(|cut| (way, cut))) {
         let mut cuts = 0;
@@ -119,8 +132,9 @@ async fn a_way_in_that_loses_its_database_never_lets_in() {
                         assert!(!answer.header("retry-after").is_empty(), "{case}");
                     } else {
                         assert_does_not_know(&answer, &walk.browser, &before, &case);
-                        // A renewal whose commit nobody heard of has voided the old cookie.
-                        let may_be_renewed = way == Way::LoginAgain && loses == Cut::Answer;
+                        // Whose commit nobody heard of may have voided the old cookie.
+                        let may_be_renewed = matches!(way, Way::LoginAgain | Way::SecureAccount)
+                            && loses == Cut::Answer;
                         if walk.browser.cookies.contains_key(SESSION) && !may_be_renewed {
                             let mut browser = walk.browser.clone().at(&passport.steady);
                             assert!(browser.is_signed_in().await, "{case}: the session is gone");
@@ -149,9 +163,15 @@ enum Act {
     LogoutByOperator,
     Disable,
     Delete,
+    LogoutByConsole,
+    DisableByConsole,
+    LogoutByToken,
+    DisableByToken,
+    /// Of everybody at an app: written down when it is answered, and carried out beside.
+    OrderByToken,
 }
 
-const ACTS: [Act; 9] = [
+const ACTS: [Act; 14] = [
     Act::LogoutPage,
     Act::EndOwnSession,
     Act::EndByApp("app"),
@@ -161,19 +181,46 @@ const ACTS: [Act; 9] = [
     Act::LogoutByOperator,
     Act::Disable,
     Act::Delete,
+    Act::LogoutByConsole,
+    Act::DisableByConsole,
+    Act::LogoutByToken,
+    Act::DisableByToken,
+    Act::OrderByToken,
 ];
 
 /// Somebody about to lose a session.
 struct Loser {
+    id: String,
     name: String,
     browser: Browser,
     session: String,
     app_session: String,
 }
 
+/// Who can do it to others.
+struct Admins {
+    browser: Browser,
+    token: String,
+}
+
+impl Admins {
+    async fn of(passport: &Passport) -> Self {
+        let admin =
+            AddUser { username: "admin", email: None, admin: true, password: Some(PASSWORD) };
+        users::add(&passport.app, admin).await.unwrap();
+        let token = admin_tokens::add(&passport.app, "program", &Scope::ALL, None).await.unwrap();
+        Self { browser: passport.signed_in("admin").await, token: token.expose() }
+    }
+}
+
 impl Act {
+    /// Whether the session at Passport goes on.
+    fn spares_session(self) -> bool {
+        matches!(self, Self::EndByApp("app") | Self::OrderByToken)
+    }
+
     /// Answers whether it was told to be done.
-    async fn go(self, shaky: &Passport, app: &TestApp, loser: &Loser) -> bool {
+    async fn go(self, shaky: &Passport, app: &TestApp, loser: &Loser, admins: &Admins) -> bool {
         let operator = &shaky.app;
         match self {
             Self::LogoutPage | Self::EndOwnSession => {
@@ -198,6 +245,37 @@ impl Act {
                 assert!(matches!(answer.status.as_u16(), 200 | 503), "{}", answer.body);
                 answer.status == 200
             }
+            Self::LogoutByConsole | Self::DisableByConsole => {
+                let mut browser = admins.browser.clone().at(shaky);
+                let before = browser.clone();
+                let here = format!("/admin/people/{}", loser.id);
+                let act = if matches!(self, Self::LogoutByConsole) { "logout" } else { "disable" };
+                let page = browser.get(&here).await;
+                let answer = match page.forms(&format!("{here}/{act}")).into_iter().next() {
+                    Some(form) => browser.submit(&form.with("reason", "why")).await,
+                    None => page,
+                };
+                if answer.status != 303 {
+                    assert_does_not_know(&answer, &browser, &before, &format!("{self:?}"));
+                }
+                answer.status == 303
+            }
+            Self::LogoutByToken | Self::DisableByToken | Self::OrderByToken => {
+                let path = match self {
+                    Self::LogoutByToken => format!("users/{}/logout", loser.id),
+                    Self::DisableByToken => format!("users/{}/disable", loser.id),
+                    _ => format!("apps/{}/logout", app.id),
+                };
+                let authorization = format!("Bearer {}", admins.token);
+                let headers =
+                    [("authorization", &*authorization), ("content-type", "application/json")];
+                let (path, body) = (format!("/api/v1/admin/{path}"), r#"{"reason":"why"}"#);
+                let mut machine = shaky.browser();
+                let answer =
+                    machine.request(Method::POST, &path, Some(body.to_owned()), &headers).await;
+                assert!(matches!(answer.status.as_u16(), 200 | 202 | 503), "{}", answer.body);
+                answer.status != 503
+            }
             Self::EndByOperator => {
                 let why = Ending::by_operator(client_sdk::wire::Cause::Admin);
                 end_session(operator, &loser.session.as_str().into(), why).await.is_ok()
@@ -209,6 +287,20 @@ impl Act {
     }
 }
 
+/// The other nodes take up what a node has begun and could not go on with.
+async fn carried_out(steady: &Passport) {
+    const UNFINISHED: &str =
+        "SELECT COUNT(*) FROM logouts WHERE reach IS NOT NULL AND finished_at IS NULL";
+    for _ in 0..20 {
+        if steady.count(UNFINISHED).await == 0 {
+            return;
+        }
+        steady.advance(MINUTE);
+        log_out_many::resume(&steady.app).await.unwrap();
+    }
+    panic!("an order that nobody carries out");
+}
+
 // SECURITY-CASES W-05: no false success. What was told to be done is done, with its event; what
 // failed is not half done.
 #[actix_web::test]
@@ -216,6 +308,7 @@ async fn what_takes_away_is_done_or_says_that_it_is_not() {
     let passport = Shaky::start().await;
     let steady = &passport.steady;
     let app = steady.add_app_with("aw", |app| app.may_end_user = true).await;
+    let admins = Admins::of(steady).await;
     for (act, loses) in ACTS.into_iter().flat_map(|act| CUTS.map(|cut| (act, cut))) {
         let mut failures = 0;
         for question in 1.. {
@@ -223,23 +316,28 @@ async fn what_takes_away_is_done_or_says_that_it_is_not() {
             let case = format!("{act:?}, {loses:?} {question} lost");
             let name = format!("{act:?}{loses:?}{question}").to_lowercase();
             let name = name.replace(['(', ')', '"'], "");
-            steady.add_user(&name).await;
+            let id = steady.add_user(&name).await;
             let mut browser = steady.signed_in(&name).await;
             let entered = app.enter(&mut browser).await;
             let cursor = app.events("0").await.cursor;
-            let loser =
-                Loser { name, browser, session: entered.session, app_session: entered.app_session };
+            let (session, app_session) = (entered.session, entered.app_session);
+            let loser = Loser { id, name, browser, session, app_session };
 
             passport.fail_at(loses, question);
-            let done = act.go(&passport.shaky, &app, &loser).await;
+            let done = act.go(&passport.shaky, &app, &loser, &admins).await;
             let cut = passport.heal().await;
+            if matches!(act, Act::OrderByToken) {
+                carried_out(steady).await;
+            }
 
             let over = app.status(&loser.app_session).await.json()["state"] == "ended";
-            let told = app.events(&cursor).await.events.len();
+            let events = app.events(&cursor).await.events;
+            let about = |event: &&Event| event.app_session.as_ref() == Some(&loser.app_session);
+            let told = events.iter().filter(about).count();
             assert_eq!(told, usize::from(over), "{case}: the end and its event go together");
             if done {
                 assert!(over, "{case}: told that it is done, and it is not");
-                if !matches!(act, Act::EndByApp("app")) {
+                if !act.spares_session() {
                     assert!(!loser.browser.clone().at(steady).is_signed_in().await, "{case}");
                 }
             } else {
@@ -247,7 +345,7 @@ async fn what_takes_away_is_done_or_says_that_it_is_not() {
                 assert!(cut, "{case}: failed without a fault");
                 // All or nothing, also where the commit's answer was lost.
                 let live = loser.browser.clone().at(steady).is_signed_in().await;
-                if !matches!(act, Act::EndByApp("app")) {
+                if !act.spares_session() {
                     assert_eq!(live, !over, "{case}: half done");
                 }
             }

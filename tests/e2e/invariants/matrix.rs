@@ -7,7 +7,7 @@ use sso_server::{
     flows::{apps, signing_keys, users},
 };
 
-use crate::scene::{ALL, MOMENTS, Moment, Need, Outcome, Stock, Walk, Way};
+use crate::scene::{ALL, MOMENTS, Moment, Need, Outcome, Stock, Walk, Way, settings};
 
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,7 @@ enum Event {
     KeyRetired,
     SessionEnded,
     SessionExpired,
+    AdminNoMore,
 }
 
 impl Event {
@@ -33,6 +34,7 @@ impl Event {
             Self::SecretRotated => Need::Secret,
             Self::KeyRetired => Need::Key,
             Self::SessionEnded | Self::SessionExpired => Need::Session,
+            Self::AdminNoMore => Need::Admin,
         }
     }
 
@@ -59,7 +61,7 @@ impl Event {
             Self::SessionExpired => passport.advance(45 * SECOND),
             _ => {}
         }
-        for Walk { name, app: at, browser, new_secret, .. } in walks {
+        for Walk { way, name, app: at, browser, new_secret, .. } in walks {
             match self {
                 Self::UserDisabled => drop(users::disable(app, name, false).await.unwrap()),
                 Self::UserDeleted => drop(users::delete(app, name, false).await.unwrap()),
@@ -69,6 +71,8 @@ impl Event {
                     let secret = apps::rotate_secret(app, &at.id, 0).await.unwrap();
                     *new_secret = Some(secret.expose().to_owned());
                 }
+                Self::AdminNoMore if *way != Way::Console => {}
+                Self::AdminNoMore => users::set_admin(app, name, false, false).await.unwrap(),
                 Self::SessionEnded => drop(users::logout(app, name).await.unwrap()),
                 // In the same browser: strangers do not lock out a known device (L-11).
                 Self::AccountLocked => {
@@ -89,6 +93,7 @@ async fn holds_on_every_way(event: Event) {
     on_both(async |database| {
         for moment in MOMENTS {
             let passport = Passport::with(database, |config| {
+                settings(config);
                 // Shorter than a ticket lives, so that only the session is over.
                 config.session.lifetime = Period::seconds(40);
                 config.session.idle = Period::seconds(40);
@@ -265,4 +270,10 @@ async fn an_ended_session_leads_nowhere() {
 #[actix_web::test]
 async fn a_session_whose_time_is_up_leads_nowhere() {
     holds_on_every_way(Event::SessionExpired).await;
+}
+
+// SECURITY-CASES INV-06 of the one right that there is yet, and D-02.
+#[actix_web::test]
+async fn an_administrator_no_more_administers_no_more() {
+    holds_on_every_way(Event::AdminNoMore).await;
 }

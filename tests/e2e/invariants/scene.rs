@@ -4,7 +4,11 @@
 use client_sdk::wire::Redeemed;
 use harness::{Answer, Browser, Form, PASSWORD, Passport, TestApp};
 use serde_json::json;
-use sso_server::flows::users::{self, AddUser};
+use sso_server::{
+    config::Config,
+    domain::session_caps::OnExcess,
+    flows::users::{self, AddUser},
+};
 
 /// A way to a session, a ticket or an app session, or to the use of one. A new way in is a new line
 /// in [`ALL`], and the compiler asks for the rest.
@@ -22,12 +26,18 @@ pub enum Way {
     RepeatedRedemption,
     /// A link to choose a password, and the first login with it
     SetUpLink,
+    /// The password was right, and of too many sessions one is chosen that makes room
+    ChooseSession,
+    /// "This was not me"
+    SecureAccount,
     AccountPage,
+    /// The pages of an administrator
+    Console,
     EndOtherSessions,
     AppSessionStatus,
 }
 
-pub const ALL: [Way; 11] = [
+pub const ALL: [Way; 14] = [
     Way::PasswordLogin,
     Way::PasswordLoginIntoApp,
     Way::SilentRedirect,
@@ -36,10 +46,25 @@ pub const ALL: [Way; 11] = [
     Way::Redemption,
     Way::RepeatedRedemption,
     Way::SetUpLink,
+    Way::ChooseSession,
+    Way::SecureAccount,
     Way::AccountPage,
+    Way::Console,
     Way::EndOtherSessions,
     Way::AppSessionStatus,
 ];
+
+/// Most sessions of a person; [`Way::ChooseSession`] wants one more.
+const SESSIONS_MOST: usize = 2;
+
+/// What a Passport has to be like for all of them.
+pub fn settings(config: &mut Config) {
+    config.session.max_per_user = SESSIONS_MOST;
+    config.session.on_excess = OnExcess::Ask;
+}
+
+/// The password that [`Way::SecureAccount`] chooses.
+const NEW_PASSWORD: &str = "a sentence only they would think of";
 
 /// What a way rests on. If one of its needs is gone, it must lead nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +75,8 @@ pub enum Need {
     Proof,
     /// The session from before lives.
     Session,
+    /// The account administers.
+    Admin,
     /// The app is registered and enabled.
     App,
     /// The app's secret is the one it has.
@@ -87,17 +114,28 @@ impl Way {
             // The form is bound to the session; without one at first, it is a plain login.
             (Self::LoginAgain, Moment::BeforeTheFirstStep) => &[Person, Proof, App],
             (Self::LoginAgain, Moment::BetweenTheSteps) => &[Person, Proof, App, Session],
+            // INV-03: also what was proven before the account was blocked.
+            (Self::ChooseSession, _) => &[Person, Proof],
+            (Self::SecureAccount, Moment::BeforeTheFirstStep) => &[Person, Proof],
+            (Self::SecureAccount, Moment::BetweenTheSteps) => &[Person, Proof, Session],
             (Self::Redemption, Moment::BeforeTheFirstStep) => &[Person, Session, App, Secret],
             (Self::Redemption, Moment::BetweenTheSteps) => &[Person, Session, App, Secret, Key],
             (Self::RepeatedRedemption, _) => &[Person, Session, App, Secret, Key],
             (Self::AccountPage | Self::EndOtherSessions, _) => &[Person, Session],
+            (Self::Console, _) => &[Person, Session, Admin],
             (Self::AppSessionStatus, _) => &[Person, Session, App, Secret],
         }
     }
 
     /// Whether it begins with a session from before.
     fn has_session(self) -> bool {
-        !matches!(self, Self::PasswordLogin | Self::PasswordLoginIntoApp | Self::SetUpLink)
+        !matches!(
+            self,
+            Self::PasswordLogin
+                | Self::PasswordLoginIntoApp
+                | Self::SetUpLink
+                | Self::ChooseSession
+        )
     }
 
     /// Whether the last step goes by the program interface, where no cookie is.
@@ -112,7 +150,12 @@ impl Way {
         let code = || answer.json()["code"].as_str().unwrap_or_default().to_owned();
         let outcome = match (self, status) {
             (_, 503) => Some(Outcome::Unavailable),
-            (Self::PasswordLogin | Self::SetUpLink, 303) if to == "/account" => {
+            (Self::PasswordLogin | Self::SetUpLink | Self::ChooseSession, 303)
+                if to == "/account" =>
+            {
+                Some(Outcome::Entered)
+            }
+            (Self::SecureAccount, 303) if leads_to(to, "/account?done=secured") => {
                 Some(Outcome::Entered)
             }
             (Self::SetUpLink, 410) => Some(Outcome::Refused),
@@ -134,7 +177,9 @@ impl Way {
                 Self::PasswordLogin
                 | Self::PasswordLoginIntoApp
                 | Self::LoginAgain
-                | Self::SetUpLink,
+                | Self::SetUpLink
+                | Self::ChooseSession
+                | Self::SecureAccount,
                 401 | 403,
             ) => Some(Outcome::Refused),
             (
@@ -153,8 +198,13 @@ impl Way {
             (_, 400) if self.is_api() && code() == "invalid_ticket" => Some(Outcome::Refused),
             (_, 401) if self.is_api() && code() == "invalid_client" => Some(Outcome::Refused),
             (_, 403) if self.is_api() && code() == "account_disabled" => Some(Outcome::Refused),
-            (Self::AccountPage, 200) => Some(Outcome::Entered),
-            (Self::EndOtherSessions, 303) if to == "/account?done=others" => Some(Outcome::Entered),
+            (Self::AccountPage | Self::Console, 200) => Some(Outcome::Entered),
+            // The password is asked for; or: there is nothing here.
+            (Self::Console, 303) if to.starts_with("/login?back=") => Some(Outcome::Refused),
+            (Self::Console, 404) => Some(Outcome::Refused),
+            (Self::EndOtherSessions, 303) if leads_to(to, "/account?done=others") => {
+                Some(Outcome::Entered)
+            }
             (Self::AccountPage | Self::EndOtherSessions, 303) if to == "/login" => {
                 Some(Outcome::Refused)
             }
@@ -162,6 +212,12 @@ impl Way {
         };
         outcome.unwrap_or_else(|| panic!("{self:?}: {status} to {to:?}: {}", answer.body))
     }
+}
+
+/// Whether it is that page, on which the logout may be followed.
+fn leads_to(to: &str, page: &str) -> bool {
+    let rest = to.strip_prefix(page);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("&logout="))
 }
 
 /// Somebody on a way.
@@ -183,6 +239,8 @@ enum Hand {
     Form(Form),
     Ticket(String),
     AppSession(String),
+    /// There was nothing in the way: the first step was the last.
+    In(Answer),
     /// The first step was refused with this.
     Refused(Answer),
 }
@@ -195,12 +253,20 @@ impl Walk {
     pub async fn prepare(passport: &Passport, way: Way, name: &str, app: &TestApp) -> Self {
         let mut browser = passport.browser();
         let mut hand = Hand::Nothing;
-        if way == Way::SetUpLink {
-            let new = AddUser { username: name, email: None, admin: false, password: None };
-            let link = users::add(&passport.app, new).await.unwrap().setup_url.unwrap();
-            hand = Hand::Link(link.strip_prefix(&passport.url).unwrap().to_owned());
-        } else {
-            passport.add_user(name).await;
+        let new = |password| AddUser { username: name, email: None, admin: false, password };
+        match way {
+            Way::SetUpLink => {
+                let link = users::add(&passport.app, new(None)).await.unwrap().setup_url.unwrap();
+                hand = Hand::Link(link.strip_prefix(&passport.url).unwrap().to_owned());
+            }
+            Way::Console => {
+                let admin = AddUser { admin: true, ..new(Some(PASSWORD)) };
+                users::add(&passport.app, admin).await.unwrap();
+                // One who stays: the last one cannot be disabled. Perhaps there is one already.
+                let stays = AddUser { username: "stays-admin", ..admin };
+                let _ = users::add(&passport.app, stays).await;
+            }
+            _ => drop(passport.add_user(name).await),
         }
         if way.has_session() {
             browser.sign_in(name).await;
@@ -214,8 +280,13 @@ impl Walk {
             Way::AppSessionStatus => {
                 hand = Hand::AppSession(app.enter(&mut browser).await.app_session);
             }
-            Way::EndOtherSessions => {
+            Way::EndOtherSessions | Way::SecureAccount => {
                 passport.signed_in(name).await;
+            }
+            Way::ChooseSession => {
+                for _ in 0..SESSIONS_MOST {
+                    passport.signed_in(name).await;
+                }
             }
             _ => {}
         }
@@ -245,6 +316,8 @@ impl Walk {
             }
             Way::LoginAgain => format!("/login{}", self.app.login_query(&again)),
             Way::EndOtherSessions => "/account".to_owned(),
+            Way::SecureAccount => "/account/secure".to_owned(),
+            Way::ChooseSession => return self.ask_for_room().await,
             Way::SetUpLink => {
                 let Hand::Link(link) = &self.hand else { panic!("{:?}", self.hand) };
                 assert_eq!(self.browser.get(&link.clone()).await.location(), "/setup");
@@ -256,6 +329,7 @@ impl Walk {
         let form = match self.way {
             Way::Redemption => None,
             Way::SetUpLink => page.forms("/setup").pop(),
+            Way::SecureAccount => page.forms("/account/secure").pop(),
             Way::EndOtherSessions => page
                 .forms("/account/sessions/end")
                 .into_iter()
@@ -269,20 +343,43 @@ impl Walk {
         };
     }
 
+    /// Logs in where there are too many sessions already.
+    async fn ask_for_room(&mut self) {
+        let form = self.browser.login_form("", &self.name, PASSWORD).await;
+        let answer = self.browser.submit(&form).await;
+        self.hand = match answer.forms("/login/choose").pop() {
+            // The first in the list.
+            Some(form) => {
+                let ends = answer.buttons("end").into_iter().next().unwrap();
+                Hand::Form(form.with("end", &ends))
+            }
+            None if answer.status == 303 => Hand::In(answer),
+            None => Hand::Refused(answer),
+        };
+    }
+
     /// The step that lets in or not. Whoever was refused at the first step gets that answer.
     pub async fn last_step(&mut self) -> Answer {
         let none = [("prompt", "none")];
         match (self.way, &self.hand) {
-            (_, Hand::Refused(answer)) => answer.clone(),
+            (_, Hand::Refused(answer) | Hand::In(answer)) => answer.clone(),
             (Way::SilentRedirect, _) => self.app.send(&mut self.browser).await,
             (Way::SilentCheck, _) => self.app.send_with(&mut self.browser, &none).await,
             (Way::AccountPage, _) => self.browser.get("/account").await,
+            (Way::Console, _) => self.browser.get("/admin/people").await,
             (Way::Redemption, Hand::Ticket(ticket)) => self.app.redeem(ticket).await,
             (Way::RepeatedRedemption, Hand::Ticket(ticket)) => {
                 redeem_under_key(&self.app, ticket).await
             }
             (Way::AppSessionStatus, Hand::AppSession(id)) => self.app.status(id).await,
-            (Way::EndOtherSessions, Hand::Form(form)) => self.browser.submit(form).await,
+            (Way::EndOtherSessions | Way::ChooseSession, Hand::Form(form)) => {
+                self.browser.submit(form).await
+            }
+            (Way::SecureAccount, Hand::Form(form)) => {
+                let form = form.clone().with("username", &self.name).with("password", PASSWORD);
+                let form = form.with("new", NEW_PASSWORD).with("repeat", NEW_PASSWORD);
+                self.browser.submit(&form).await
+            }
             (Way::SetUpLink, Hand::Form(form)) => {
                 let form = form.clone().with("password", PASSWORD).with("repeat", PASSWORD);
                 let answer = self.browser.submit(&form).await;
@@ -349,7 +446,16 @@ impl Walk {
                 let status = app.status(&redeemed.app_session).await;
                 assert_eq!(status.json()["state"], "active", "{:?}", self.way);
             }
-            Way::AppSessionStatus => {}
+            Way::AppSessionStatus | Way::Console => {}
+            Way::ChooseSession => {
+                assert!(self.browser.clone().at(passport).is_signed_in().await, "{:?}", self.way);
+                let live = live_sessions_of(passport, &self.name).await;
+                assert!(live <= SESSIONS_MOST, "{live}");
+            }
+            Way::SecureAccount => {
+                assert!(self.browser.clone().at(passport).is_signed_in().await, "{:?}", self.way);
+                assert_eq!(live_sessions_of(passport, &self.name).await, 1, "only this one");
+            }
             Way::EndOtherSessions => {
                 assert_eq!(live_sessions_of(passport, &self.name).await, 1, "only this one");
             }

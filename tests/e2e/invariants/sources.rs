@@ -3,6 +3,13 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+use client_sdk::wire::Cause;
+use harness::PASSWORD;
+use sso_server::flows::{
+    end_session::{Ending, end_session},
+    users::{self, AddUser},
+};
+
 /// The product's sources, as path below `sso-server/src` and text without its tests.
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sso-server/src");
@@ -45,23 +52,33 @@ fn files_with(sources: &[(String, String)], text: &str) -> Vec<String> {
 #[test]
 fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
     let sources = sources();
-    let rows: [(&str, &[&str]); 19] = [
+    let rows: [(&str, &[&str]); 21] = [
         // A session begins or is renewed …
         ("INSERT INTO sessions", &["store/sessions.rs"]),
         ("sessions SET digest", &["store/sessions.rs"]),
         ("sessions::insert(", &["flows/issue_session.rs"]),
         ("sessions::renew(", &["flows/issue_session.rs"]),
         // … for those who have proven who they are, and nobody else makes such a proof …
-        ("issue_session(app,", &["flows/log_in.rs"]),
-        ("Authenticated {", &["flows/issue_session.rs", "flows/log_in.rs"]),
+        (
+            "issue_session(app,",
+            &["flows/choose_session.rs", "flows/log_in.rs", "flows/secure_account.rs"],
+        ),
+        (
+            "Authenticated {",
+            &["flows/choose_session.rs", "flows/issue_session.rs", "flows/log_in.rs"],
+        ),
+        // (that a proof waits for a choice is written down where it was made) …
+        ("INSERT INTO pending_logins", &["store/pending_logins.rs"]),
+        ("pending_logins::insert(", &["flows/choose_session.rs"]),
+        ("choose_session::offer(app,", &["flows/log_in.rs"]),
         // … and its end is written in one place.
         ("UPDATE sessions SET ended_at", &["store/sessions.rs"]),
         ("UPDATE app_sessions SET ended_at", &["store/app_sessions.rs"]),
         ("sessions::end(", &["flows/end_session.rs"]),
-        ("app_sessions::end_of_session(", &["flows/end_session.rs"]),
-        ("app_sessions::end_one(", &["flows/end_session.rs"]),
-        ("app_sessions::end_of_app(", &["flows/end_session.rs"]),
-        ("events::append(", &["flows/end_session.rs"]),
+        ("app_sessions::end_of_sessions(", &["flows/end_session.rs"]),
+        ("app_sessions::end_these(", &["flows/end_session.rs"]),
+        // The doctor tells of a session that never was.
+        ("events::append(", &["flows/doctor.rs", "flows/end_session.rs"]),
         // Tickets are signed …
         ("tokens::ticket::sign(", &["flows/issue_ticket.rs"]),
         ("issue_ticket(app,", &["web/pages/login_request.rs"]),
@@ -93,8 +110,10 @@ enum Kind {
     Way,
     /// It takes something away: a line in `faults::ACTS`.
     Act,
-    /// It shows or asks, and lets nobody in.
+    /// It shows, asks, or notes who listens, and lets nobody in or out.
     Asks,
+    /// It lets an account be used again and issues nothing: target `admin`.
+    GivesBack,
     /// It knows neither people nor sessions.
     Public,
 }
@@ -103,22 +122,60 @@ enum Kind {
 const ROUTES: &[(&str, &str, Kind)] = &[
     ("get", "/healthz", Kind::Public),
     ("get", "/readyz", Kind::Public),
+    ("get", "/metrics", Kind::Public),
     ("get", "/.well-known/passport-configuration", Kind::Public),
     ("get", "/.well-known/jwks.json", Kind::Public),
     ("post", "/api/v1/tickets/redeem", Kind::Way),
     ("get", "/api/v1/app-sessions/{id}", Kind::Way),
     ("post", "/api/v1/app-sessions/{id}/end", Kind::Act),
     ("get", "/api/v1/events", Kind::Asks),
+    ("post", "/api/v1/events/leave", Kind::Asks),
+    ("get", "/sso.js", Kind::Public),
     ("get", "/static/{name}", Kind::Public),
     ("get", "/", Kind::Public),
     ("get", "/login", Kind::Way),
     ("post", "/login", Kind::Way),
+    ("post", "/login/choose", Kind::Way),
     ("get", "/logout", Kind::Asks),
     ("post", "/logout", Kind::Act),
+    ("get", "/logout/progress", Kind::Asks),
     ("get", "/account", Kind::Way),
+    ("get", "/account/secure", Kind::Asks),
+    ("post", "/account/secure", Kind::Way),
     ("post", "/account/sessions/end", Kind::Act),
     ("get", "/setup", Kind::Asks),
     ("post", "/setup", Kind::Way),
+    // By token
+    ("get", "/api/v1/admin/users", Kind::Asks),
+    ("get", "/api/v1/admin/users/{id}", Kind::Asks),
+    ("post", "/api/v1/admin/users/{id}/logout", Kind::Act),
+    ("post", "/api/v1/admin/users/{id}/disable", Kind::Act),
+    ("post", "/api/v1/admin/users/{id}/enable", Kind::GivesBack),
+    ("post", "/api/v1/admin/sessions/{id}/end", Kind::Act),
+    ("get", "/api/v1/admin/apps", Kind::Asks),
+    ("get", "/api/v1/admin/apps/{id}", Kind::Asks),
+    ("post", "/api/v1/admin/apps/{id}/logout", Kind::Act),
+    ("get", "/api/v1/admin/logouts", Kind::Asks),
+    ("post", "/api/v1/admin/logouts", Kind::Act),
+    ("get", "/api/v1/admin/logouts/{id}", Kind::Asks),
+    ("get", "/api/v1/admin/audit", Kind::Asks),
+    // The console
+    ("get", "/admin", Kind::Way),
+    ("get", "/admin/people", Kind::Way),
+    ("get", "/admin/people/{id}", Kind::Way),
+    ("post", "/admin/people/{id}/logout", Kind::Act),
+    ("post", "/admin/people/{id}/disable", Kind::Act),
+    ("post", "/admin/people/{id}/enable", Kind::GivesBack),
+    ("get", "/admin/apps", Kind::Way),
+    ("get", "/admin/apps/{id}", Kind::Way),
+    ("post", "/admin/apps/{id}/logout", Kind::Act),
+    ("get", "/admin/everybody", Kind::Way),
+    ("post", "/admin/everybody", Kind::Act),
+    ("get", "/admin/logouts", Kind::Way),
+    ("get", "/admin/logouts/{id}", Kind::Way),
+    ("get", "/admin/logouts/{id}/progress", Kind::Way),
+    ("get", "/admin/audit", Kind::Way),
+    ("get", "/admin/audit/export", Kind::Way),
 ];
 
 /// The table in `web/mod.rs`, read as text: `(method, path)` of each route.
@@ -176,18 +233,36 @@ fn routes_are_registered_in_one_place() {
 #[actix_web::test]
 async fn every_listed_route_is_there_and_nothing_beside() {
     let passport = harness::Passport::start().await;
+    // To others than admins the console answers as if there were nothing, whatever the method.
+    let new = AddUser { username: "admin", email: None, admin: true, password: Some(PASSWORD) };
+    let admin = users::add(&passport.app, new).await.unwrap().id;
+    let aw = passport.add_app("aw").await;
+    let entered = aw.enter(&mut passport.signed_in("admin").await).await;
+    let why = Ending::by_operator(Cause::Admin);
+    let ended = end_session(&passport.app, &entered.session.as_str().into(), why).await.unwrap();
+    let logout = ended.logout.unwrap();
+    let somebody = passport.signed_in("admin").await;
+    let fill = |path: &str| {
+        let id = match path {
+            _ if path.starts_with("/admin/people") => admin.as_str(),
+            _ if path.starts_with("/admin/apps") => "aw",
+            _ if path.starts_with("/admin/logouts") => logout.as_str(),
+            _ => "x",
+        };
+        path.replace("{id}", id).replace("{name}", "passport.css")
+    };
     for (method, path, _) in ROUTES {
-        let path = path.replace("{id}", "x").replace("{name}", "passport.css");
+        let path = fill(path);
         for (tried, name) in [(reqwest::Method::GET, "get"), (reqwest::Method::POST, "post")] {
-            let mut browser = passport.browser();
+            let mut browser = somebody.clone();
             let answer = browser.request(tried, &path, None, &[]).await;
-            let listed = ROUTES.iter().any(|(method, known, _)| {
-                *method == name
-                    && known.replace("{id}", "x").replace("{name}", "passport.css") == path
-            });
+            let listed =
+                ROUTES.iter().any(|(method, known, _)| *method == name && fill(known) == path);
             let absent = matches!(answer.status.as_u16(), 404 | 405);
             assert_eq!(listed, !absent, "{name} {path} ({method}): {}", answer.status);
         }
     }
-    assert_eq!(passport.browser().get("/admin").await.status, 404);
+    for nowhere in ["/nowhere", "/admin/nowhere", "/api/v1/nowhere", "/api/v1/admin/nowhere"] {
+        assert_eq!(somebody.clone().get(nowhere).await.status, 404, "{nowhere}");
+    }
 }

@@ -36,11 +36,7 @@ async fn told(passport: &Passport) -> BTreeSet<String> {
     let node = &passport.app;
     let client = node.db.apps().await.unwrap();
     let client = client.get(&sso_server::domain::app::AppId::parse("aw").unwrap()).unwrap().clone();
-    let ask = sso_server::flows::follow_events::Follow {
-        after: Some(0),
-        instance: None,
-        wait: std::time::Duration::ZERO,
-    };
+    let ask = sso_server::flows::follow_events::Follow { after: Some(0), ..Default::default() };
     let page = sso_server::flows::follow_events::follow(node, &client, &ask).await.unwrap();
     page.events.into_iter().filter_map(|event| event.app_session).collect()
 }

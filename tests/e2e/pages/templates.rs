@@ -12,10 +12,12 @@ use sso_server::web::{
     locale::{self, Locale},
     pages::{
         account::{AccountPage, ShownSession},
+        choose::ChoosePage,
         error::ErrorPage,
         login::LoginPage,
         login_request::Parameters,
         logout::{BackTo, LogoutPage, SignedOutPage},
+        progress::{Progress, ShownApp},
         setup::SetupPage,
     },
     view::{LanguageLink, View},
@@ -70,6 +72,9 @@ fn all(value: &str) -> Vec<Drawn> {
         for (variant, page) in accounts(value) {
             draw("account.html", variant, json!(page));
         }
+        for (variant, page) in chooses(value) {
+            draw("choose.html", variant, json!(page));
+        }
         for (variant, page) in setups(value) {
             draw("setup.html", variant, json!(page));
         }
@@ -92,6 +97,7 @@ fn logins(value: &str) -> Vec<(&'static str, LoginPage)> {
         prompt: text(),
         max_age: text(),
         ui_locales: text(),
+        back: text(),
     };
     let full = |problem, notice| LoginPage {
         csrf: value.to_owned(),
@@ -104,7 +110,7 @@ fn logins(value: &str) -> Vec<(&'static str, LoginPage)> {
         notice,
     };
     let mut pages = vec![("empty", LoginPage::default())];
-    for problem in ["refused", "malformed", "too-many", "busy", "stale"] {
+    for problem in ["refused", "malformed", "too-many", "too-many-sessions", "busy", "stale"] {
         pages.push((problem, full(Some(format!("login-{problem}").leak()), None)));
     }
     pages.push(("notice", full(None, Some("login-password-set"))));
@@ -128,12 +134,45 @@ fn signed_out(value: &str) -> Vec<(&'static str, SignedOutPage)> {
     let there = SignedOutPage {
         back_url: Some(format!("https://aw.example/?{value}")),
         back_name: Some(value.to_owned()),
+        progress: progress(value),
     };
-    vec![("no way back", SignedOutPage { back_url: None, back_name: None }), ("a way back", there)]
+    let nowhere = SignedOutPage { back_url: None, back_name: None, progress: None };
+    vec![("no way back", nowhere), ("a way back", there)]
 }
 
-fn accounts(value: &str) -> Vec<(&'static str, AccountPage)> {
-    let session = |class: &str, current| ShownSession {
+/// The apps that confirm a logout, one in each state. Their words come from messages, so only names
+/// and addresses hold what a stranger chose.
+fn progress(value: &str) -> Option<Progress> {
+    let app = |state, until: Option<&str>| ShownApp {
+        name: value.to_owned(),
+        state,
+        text: "in words".to_owned(),
+        until: until.map(str::to_owned),
+    };
+    Some(Progress {
+        follow: Some(format!("/logout/progress?logout={value}")),
+        apps: vec![
+            app("confirmed", None),
+            app("waiting", Some("2026-11-22T12:01:00Z")),
+            app("over", None),
+        ],
+    })
+}
+
+fn chooses(value: &str) -> Vec<(&'static str, ChoosePage)> {
+    let page = |chosen: &str, sessions| ChoosePage {
+        csrf: value.to_owned(),
+        token: value.to_owned(),
+        chosen: chosen.to_owned(),
+        parameters: Parameters { app: Some(value.to_owned()), ..Parameters::default() },
+        sessions,
+    };
+    let session = shown_session(value, "phone", false);
+    vec![("first", page("", vec![session])), ("nothing left", page(value, vec![]))]
+}
+
+fn shown_session(value: &str, class: &str, current: bool) -> ShownSession {
+    ShownSession {
         id: value.to_owned(),
         device: value.to_owned(),
         device_class: class.to_owned(),
@@ -142,7 +181,11 @@ fn accounts(value: &str) -> Vec<(&'static str, AccountPage)> {
         last_seen_at: harness::NOON + harness::MINUTE,
         apps: if current { vec![value.to_owned(); 3] } else { vec![] },
         current,
-    };
+    }
+}
+
+fn accounts(value: &str) -> Vec<(&'static str, AccountPage)> {
+    let session = |class: &str, current| shown_session(value, class, current);
     let page = |sessions, email, notice: Option<&'static str>| AccountPage {
         csrf: value.to_owned(),
         username: value.to_owned(),
@@ -151,6 +194,7 @@ fn accounts(value: &str) -> Vec<(&'static str, AccountPage)> {
         created_at: harness::NOON,
         sessions,
         notice,
+        progress: notice.and_then(|_| progress(value)),
     };
     let three =
         || vec![session("desktop", true), session("phone", false), session("native", false)];

@@ -87,8 +87,11 @@ impl ResponseError for ApiError {
             response.insert_header((ALLOW, methods));
         }
         if status == StatusCode::UNAUTHORIZED {
-            response
-                .insert_header((WWW_AUTHENTICATE, "Basic realm=\"passport\", charset=\"UTF-8\""));
+            let scheme = match self.code {
+                ErrorCode::InvalidToken => "Bearer realm=\"passport admin\"",
+                _ => "Basic realm=\"passport\", charset=\"UTF-8\"",
+            };
+            response.insert_header((WWW_AUTHENTICATE, scheme));
         }
         response.content_type("application/problem+json").json(Problem {
             kind: format!("urn:passport:problem:{}", self.code.as_str()),
@@ -103,6 +106,7 @@ impl ResponseError for ApiError {
 const fn title(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::InvalidClient => "The app is not known by this id and secret",
+        ErrorCode::InvalidToken => "The admin token is not accepted",
         ErrorCode::InvalidTicket => "The ticket is not accepted",
         ErrorCode::InvalidRequest => "The request is malformed",
         ErrorCode::AccountDisabled => "The account is disabled",

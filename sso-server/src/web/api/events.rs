@@ -7,12 +7,15 @@ use actix_web::{
     http::header::{ACCEPT, CONTENT_TYPE},
     web::{Bytes, Data},
 };
-use client_sdk::wire::EventPage;
+use client_sdk::wire::{EventPage, LeaveRequest, Left};
 use futures_util::{StreamExt, future, stream};
 use serde::Deserialize;
 
 use super::{
-    super::{Web, input::Query},
+    super::{
+        Web,
+        input::{Json, Query},
+    },
     client::AuthenticatedClient,
     error::ApiError,
 };
@@ -24,6 +27,8 @@ use crate::{
 
 /// A quiet stream says that it lives this often; proxies close silent connections.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Longest promise, in seconds: a year.
+const STALENESS_MOST: u64 = 31_536_000;
 
 /// A name becomes free when it was not heard of for days: there is no hurry, in seconds.
 const INSTANCES_RETRY_AFTER: i64 = 60;
@@ -34,6 +39,8 @@ pub struct EventsQuery {
     after: Option<String>,
     instance: Option<String>,
     wait: Option<u64>,
+    version: Option<String>,
+    max_staleness: Option<u64>,
 }
 
 /// Answers the entries after a cursor.
@@ -67,7 +74,23 @@ pub async fn follow(
         }
         other => other,
     };
-    let ask = Follow { after, instance, wait: Duration::from_secs(query.wait.unwrap_or(0)) };
+    let version = match query.version {
+        Some(version) if version.len() > 64 || version.chars().any(char::is_control) => {
+            return Err(ApiError::invalid_request(
+                "version: at most 64 bytes, without control characters.",
+            ));
+        }
+        other => other,
+    };
+    let max_staleness = match query.max_staleness {
+        Some(seconds) if seconds > STALENESS_MOST => {
+            return Err(ApiError::invalid_request("max_staleness: at most 31536000 seconds."));
+        }
+        // What an open stream is relied on for, nobody writes down: it promises nothing.
+        seconds => seconds.map(Duration::from_secs).filter(|_| !streamed),
+    };
+    let wait = Duration::from_secs(query.wait.unwrap_or(0));
+    let ask = Follow { after, instance, wait, version, max_staleness };
     if streamed {
         // Looked up before the stream begins, so that a refusal is a refusal, and so that the
         // reader hears at once.
@@ -76,6 +99,18 @@ pub async fn follow(
         return Ok(stream_events(web.app.clone(), client.0, &first, now.after.is_none()));
     }
     Ok(HttpResponse::Ok().json(page(&web.app, &client.0, &ask).await?))
+}
+
+/// `POST /api/v1/events/leave`: a running copy of the app stops.
+pub async fn leave(
+    web: Data<Web>,
+    client: AuthenticatedClient,
+    body: Json<LeaveRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let instance = body.0?.instance;
+    let known =
+        is_instance(&instance) && follow_events::leave(&web.app, &client.0, &instance).await?;
+    Ok(HttpResponse::Ok().json(Left { known }))
 }
 
 async fn page(app: &App, client: &Client, ask: &Follow) -> Result<EventPage, ApiError> {
@@ -115,7 +150,7 @@ fn stream_events(
         let (app, client) = (app.clone(), client.clone());
         async move {
             // Nothing is confirmed here: asking confirmed what came before.
-            let ask = Follow { after: Some(after?), instance: None, wait: HEARTBEAT };
+            let ask = Follow { after: Some(after?), wait: HEARTBEAT, ..Follow::default() };
             if !follow_events::goes_on(&app, &client, begun).await {
                 return None;
             }

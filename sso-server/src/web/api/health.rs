@@ -1,9 +1,16 @@
 //! `/healthz` and `/readyz`, for whoever restarts and routes.
 
-use actix_web::{HttpResponse, http::header::RETRY_AFTER, web::Data};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{CONTENT_TYPE, RETRY_AFTER},
+    web::Data,
+};
 use serde_json::json;
 
-use super::super::{RETRY_AFTER_SECONDS, Web};
+use super::{
+    super::{RETRY_AFTER_SECONDS, Web, address::Address},
+    error::ApiError,
+};
 
 /// The process answers. Says nothing of the database: restarting would not mend it.
 pub async fn alive() -> HttpResponse {
@@ -23,4 +30,18 @@ pub async fn ready(web: Data<Web>) -> HttpResponse {
             .insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS))
             .json(body)
     }
+}
+
+/// `/metrics`, for the networks in `server.metrics_from`; to others there is no such page.
+pub async fn metrics(web: Data<Web>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let from = Address::of(&request, &web.proxies).ip();
+    // Behind a proxy that was not configured everybody would be the proxy.
+    let hidden = web.proxies.is_empty() && request.headers().contains_key("x-forwarded-for");
+    if hidden || !web.metrics_from.iter().any(|network| network.contains(&from)) {
+        return Err(ApiError::not_found());
+    }
+    let text = web.app.metrics.render();
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
+        .body(text))
 }

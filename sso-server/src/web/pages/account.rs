@@ -13,11 +13,16 @@ use super::{
     },
     Page,
     error::PageError,
+    progress::{self, Progress},
     see_other,
 };
 use crate::{
-    flows::end_session::{Ending, end_all_of_user, end_own_session},
-    store::{sessions, users},
+    domain::id::SessionId,
+    flows::end_session::{Ended, Ending, end_all_of_user, end_own_session},
+    store::{
+        sessions::{self, ListedSession},
+        users,
+    },
 };
 
 /// Names the forms in their token.
@@ -42,6 +47,8 @@ pub struct AccountPage {
     pub sessions: Vec<ShownSession>,
     /// A message key: what was just done.
     pub notice: Option<&'static str>,
+    /// How far the apps have confirmed it.
+    pub progress: Option<Progress>,
 }
 
 /// A session on the page.
@@ -65,10 +72,27 @@ pub struct ShownSession {
     pub current: bool,
 }
 
+impl ShownSession {
+    /// Of a row, in a browser whose own session is `current`.
+    pub fn of(row: ListedSession, current: Option<&SessionId>) -> Self {
+        Self {
+            current: Some(&row.id) == current,
+            id: row.id.into(),
+            device: row.device,
+            device_class: row.device_class,
+            address: row.address,
+            created_at: row.created_at,
+            last_seen_at: row.last_seen_at,
+            apps: row.apps,
+        }
+    }
+}
+
 /// What was just done.
 #[derive(Debug, Deserialize)]
 pub struct Done {
     done: Option<String>,
+    logout: Option<String>,
 }
 
 /// `GET /account`
@@ -85,23 +109,15 @@ pub async fn show(
     let user = user.ok_or_else(|| PageError::Unavailable("a session without its user".into()))?;
     let live = sessions::live_of_user(&mut connection, &session.user, now, SHOWN).await?;
     drop(connection);
-    let mut shown: Vec<ShownSession> = live
-        .into_iter()
-        .map(|one| ShownSession {
-            current: one.id == session.id,
-            id: one.id.into(),
-            device: one.device,
-            device_class: one.device_class,
-            address: one.address,
-            created_at: one.created_at,
-            last_seen_at: one.last_seen_at,
-            apps: one.apps,
-        })
-        .collect();
+    let mut shown: Vec<ShownSession> =
+        live.into_iter().map(|one| ShownSession::of(one, Some(&session.id))).collect();
     shown.sort_by_key(|one| !one.current);
-    let notice = match query.0?.done.as_deref() {
+    let done = query.0?;
+    let progress = progress::shown(&web, &request, done.logout.as_deref()).await?;
+    let notice = match done.done.as_deref() {
         Some("one") => Some("account-ended-one"),
         Some("others") => Some("account-ended-others"),
+        Some("secured") => Some("account-secured"),
         _ => None,
     };
     let page = AccountPage {
@@ -112,6 +128,7 @@ pub async fn show(
         created_at: user.created_at,
         sessions: shown,
         notice,
+        progress,
     };
     Ok(Page::draw(&web, &request, "account.html", &page)?.finish())
 }
@@ -140,17 +157,26 @@ pub async fn end(
     let why = Ending::by_user(&address);
     match form.session.filter(|id| !id.is_empty()) {
         Some(id) if id == session.id.as_str() => {
-            end_own_session(&web.app, &session.user, &session.id, why).await?;
+            let ended = end_own_session(&web.app, &session.user, &session.id, why).await?;
             state.forget();
-            Ok(see_other("/logout"))
+            Ok(see_other(&on_to("/logout?", &web, ended)))
         }
         Some(id) => {
-            end_own_session(&web.app, &session.user, &id.into(), why).await?;
-            Ok(see_other("/account?done=one"))
+            let ended = end_own_session(&web.app, &session.user, &id.into(), why).await?;
+            Ok(see_other(&on_to("/account?done=one&", &web, ended)))
         }
         None => {
-            end_all_of_user(&web.app, &session.user, Some(&session.id), why).await?;
-            Ok(see_other("/account?done=others"))
+            let ended = end_all_of_user(&web.app, &session.user, Some(&session.id), why).await?;
+            Ok(see_other(&on_to("/account?done=others&", &web, ended)))
         }
+    }
+}
+
+/// The page that follows a logout, and shows how far the apps have confirmed it.
+fn on_to(page: &str, web: &Web, ended: Ended) -> String {
+    let logout = ended.logout.map(|id| format!("logout={}", progress::reference(web, &id)));
+    match logout {
+        Some(logout) => format!("{page}{logout}"),
+        None => page.trim_end_matches(['&', '?']).to_owned(),
     }
 }

@@ -19,7 +19,7 @@ use super::{
         input::{Form, Query},
         login_state::LoginState,
     },
-    Page, ShownAt,
+    Page, ShownAt, choose,
     error::PageError,
     login_request::{LoginRequest, Parameters},
     see_other,
@@ -28,7 +28,7 @@ use crate::{
     domain::{device::Device, session::LiveSession},
     flows::{
         issue_session::Origin,
-        log_in::{Login, LoginError, log_in},
+        log_in::{LoggedIn, Login, LoginError, log_in},
         signing_keys,
     },
     store::sessions::{self, Found},
@@ -74,6 +74,7 @@ pub struct LoginForm {
     prompt: Option<String>,
     max_age: Option<String>,
     ui_locales: Option<String>,
+    back: Option<String>,
 }
 
 impl LoginForm {
@@ -88,6 +89,7 @@ impl LoginForm {
             prompt: given(&self.prompt),
             max_age: given(&self.max_age),
             ui_locales: given(&self.ui_locales),
+            back: given(&self.back),
         }
     }
 }
@@ -120,7 +122,9 @@ pub async fn show(
                 return answer;
             }
         }
-        None if session.is_some() => return Ok(see_other("/account")),
+        None if session.is_some() && parameters.back().is_none() => {
+            return Ok(see_other("/account"));
+        }
         None => {}
     }
     let notice = match extra.0.ok().and_then(|extra| extra.notice).as_deref() {
@@ -165,13 +169,14 @@ pub async fn submit(
     let attempt = Login {
         name: &form.username,
         password: &form.password,
-        network: &address.network(),
         device_cookie: cookies::read(&request, cookies::DEVICE),
         origin: Origin {
             device: Device::from_user_agent(user_agent),
             address: address.shown(),
+            network: address.network(),
             keep: form.keep.is_some(),
             current: state.session(),
+            gives_up: Vec::new(),
         },
     };
     let logged_in = match log_in(&web.app, attempt).await {
@@ -192,11 +197,32 @@ pub async fn submit(
             page.headers_mut().insert(RETRY_AFTER, (1 + jitter).into());
             return Ok(page);
         }
+        Err(LoginError::TooManySessions) => {
+            return ask_again("login-too-many-sessions", StatusCode::FORBIDDEN);
+        }
+        Err(LoginError::Choose(choice)) => {
+            let (session, login) = (session.as_ref(), login.as_ref());
+            let choice = (choice, String::new());
+            return choose::show(&web, &request, session, login, form.parameters(), choice);
+        }
         Err(LoginError::Store(error)) => return Err(error.into()),
     };
+    let parameters = form.parameters();
+    let otherwise = parameters.back().unwrap_or("/account");
+    enter(&web, &state, login.as_ref(), otherwise, logged_in).await
+}
+
+/// Somebody is in: the cookies, and on to the app that they wanted to enter, or `otherwise`.
+pub(super) async fn enter(
+    web: &Web,
+    state: &LoginState,
+    login: Option<&LoginRequest>,
+    otherwise: &str,
+    logged_in: LoggedIn,
+) -> Result<HttpResponse, PageError> {
     state.begin(&logged_in.session)?;
-    let mut response = match &login {
-        None => see_other("/account"),
+    let mut response = match login {
+        None => see_other(otherwise),
         Some(login) => {
             let digest = logged_in.session.token.digest();
             let now = web.app.clock.now();

@@ -37,6 +37,21 @@ pub struct Parameters {
     pub max_age: Option<String>,
     /// Wanted languages.
     pub ui_locales: Option<String>,
+    /// Without an app: the page of the console that asks for the password.
+    pub back: Option<String>,
+}
+
+impl Parameters {
+    /// Where to go on after a plain login: a page of our own console. Anything else is as if it were
+    /// not there; no other place is ever led to (SECURITY-CASES R-17).
+    pub fn back(&self) -> Option<&str> {
+        let back = self.back.as_deref()?;
+        let page = back.strip_prefix("/admin")?;
+        let ours = page.is_empty() || page.starts_with(['/', '?']);
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"/?&=%+-_.:~".contains(&b);
+        let safe = back.len() <= 512 && back.bytes().all(plain);
+        (ours && safe && !back.contains("//") && !back.contains("..")).then_some(back)
+    }
 }
 
 /// An app's request whose return URL is proven: from here on answers may travel.

@@ -13,6 +13,7 @@ use super::{
     },
     Page,
     error::PageError,
+    progress::{self, Progress},
     see_other,
 };
 use crate::{
@@ -55,6 +56,14 @@ pub struct SignedOutPage {
     pub back_url: Option<String>,
     /// The name of the app that it leads to.
     pub back_name: Option<String>,
+    /// How far the apps have confirmed the logout.
+    pub progress: Option<Progress>,
+}
+
+/// What stands in the URL after a logout.
+#[derive(Debug, Deserialize)]
+pub struct After {
+    logout: Option<String>,
 }
 
 /// What comes with the form.
@@ -72,12 +81,14 @@ pub async fn show(
     web: Data<Web>,
     state: LoginState,
     query: Query<BackTo>,
+    after: Query<After>,
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let back = query.0?;
     let Some(session) = state.session() else {
         let (back_url, back_name) = proven(&web, &back).await?.unzip();
-        let page = SignedOutPage { back_url, back_name };
+        let progress = progress::shown(&web, &request, after.0?.logout.as_deref()).await?;
+        let page = SignedOutPage { back_url, back_name, progress };
         return Ok(Page::draw(&web, &request, "signed_out.html", &page)?.finish());
     };
     // The way back is proven before the question, so that a wrong one is noticed at once.
@@ -102,21 +113,27 @@ pub async fn submit(
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let form = form.0?;
+    let mut logout = None;
     if let Some(session) = state.session() {
         let binding = csrf::Binding::of(&request, Some(&session), &web);
         if !binding.accepts(&request, &web, PURPOSE, form.csrf.as_deref().unwrap_or_default()) {
             return Err(PageError::StaleForm);
         }
         let address = Address::of(&request, &web.proxies).shown();
-        end_session(&web.app, &session.id, Ending::by_user(&address)).await?;
+        let ended = end_session(&web.app, &session.id, Ending::by_user(&address)).await?;
         state.forget();
+        logout = ended.logout.map(|id| progress::reference(&web, &id));
     }
     // By redirect, so that reloading the page asks nobody whether to send a form again.
     let back = BackTo { app: form.app, return_to: form.return_to, state: form.state };
-    let query = serde_urlencoded::to_string(back).unwrap_or_default();
-    Ok(see_other(
-        if query.is_empty() { "/logout".to_owned() } else { format!("/logout?{query}") }.as_str(),
-    ))
+    let logout = logout.map(|logout| [("logout", logout)]);
+    let parts = [
+        serde_urlencoded::to_string(back).unwrap_or_default(),
+        serde_urlencoded::to_string(logout.unwrap_or_default()).unwrap_or_default(),
+    ];
+    let query = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("&");
+    let mark = if query.is_empty() { "" } else { "?" };
+    Ok(see_other(&format!("/logout{mark}{query}")))
 }
 
 /// The way back, if the app has registered it; its name for the link.

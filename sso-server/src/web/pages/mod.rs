@@ -1,11 +1,15 @@
 //! Pages for people: a file each, with its handler, its form and the struct that its template shows.
 
 pub mod account;
+pub mod admin;
 pub mod assets;
+pub mod choose;
 pub mod error;
 pub mod login;
 pub mod login_request;
 pub mod logout;
+pub mod progress;
+pub mod secure;
 pub mod setup;
 
 use actix_web::{

@@ -108,12 +108,7 @@ pub async fn submit(
             });
         }
         Err(UseError::Password(error)) => {
-            return ask_again(match error {
-                PasswordError::Empty | PasswordError::TooShort(_) => "setup-password-short",
-                PasswordError::TooLong => "setup-password-long",
-                PasswordError::Characters => "setup-password-characters",
-                PasswordError::Personal => "setup-password-personal",
-            });
+            return ask_again(password_problem(&error));
         }
         Err(UseError::Busy(_)) => return Err(PageError::Busy),
         Err(UseError::Store(error)) => return Err(error.into()),
@@ -128,6 +123,16 @@ pub async fn submit(
         response.add_cookie(&cookie).map_err(|error| PageError::Internal(error.to_string()))?;
     }
     Ok(response)
+}
+
+/// A message key: why a chosen password cannot be.
+pub(super) const fn password_problem(error: &PasswordError) -> &'static str {
+    match error {
+        PasswordError::Empty | PasswordError::TooShort(_) => "setup-password-short",
+        PasswordError::TooLong => "setup-password-long",
+        PasswordError::Characters => "setup-password-characters",
+        PasswordError::Personal => "setup-password-personal",
+    }
 }
 
 async fn pending(web: &Web, request: &HttpRequest) -> Result<(Token, Task), PageError> {

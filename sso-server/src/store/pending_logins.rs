@@ -1,0 +1,68 @@
+//! `pending_logins`: somebody has proven who they are, and has to decide something before a session
+//! is issued.
+
+use super::{Conn, Stored, Tx};
+use crate::domain::{Millis, id::UserId, token::Digest};
+
+/// A login that waits.
+#[derive(Clone, Debug)]
+pub struct PendingLogin {
+    /// Who.
+    pub user: UserId,
+    /// When the password that was compared had been set.
+    pub password_set_at: Millis,
+    /// "Keep me signed in".
+    pub keep: bool,
+}
+
+/// Writes one down.
+pub async fn insert(
+    tx: &mut Tx,
+    digest: &Digest,
+    pending: &PendingLogin,
+    now: Millis,
+    expires_at: Millis,
+) -> Stored<()> {
+    sqlx::query(
+        "INSERT INTO pending_logins (digest, user_id, kept_since, created_at, expires_at,
+             password_set_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(digest.as_str())
+    .bind(pending.user.as_str())
+    .bind(pending.keep.then_some(now))
+    .bind(now)
+    .bind(expires_at)
+    .bind(pending.password_set_at)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Takes one that is still good and holds its row; `None` when it is used or too old. It is used up with the transaction that issues the session; if
+/// that is dropped, it waits on.
+pub async fn take(tx: &mut Tx, digest: &Digest, now: Millis) -> Stored<Option<PendingLogin>> {
+    let row: Option<(String, i64, Option<i64>)> = sqlx::query_as(
+        "UPDATE pending_logins SET used_at = $1
+         WHERE digest = $2 AND used_at IS NULL AND expires_at > $1
+         RETURNING user_id, password_set_at, kept_since",
+    )
+    .bind(now)
+    .bind(digest.as_str())
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(row.map(|(user, password_set_at, kept)| PendingLogin {
+        user: user.into(),
+        password_set_at,
+        keep: kept.is_some(),
+    }))
+}
+
+/// Forgets those that have expired.
+pub async fn prune(conn: &mut Conn, expired_before: Millis) -> Stored<u64> {
+    let done = sqlx::query("DELETE FROM pending_logins WHERE expires_at < $1")
+        .bind(expired_before)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected())
+}

@@ -1,0 +1,204 @@
+//! `/admin/apps`: the apps, who listens for each, who is in, and everybody out of one.
+
+use actix_web::{
+    Error, HttpRequest, HttpResponse,
+    web::{Data, Path},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    super::{Page, error::PageError},
+    AdminState, Frame, forced, href,
+    people::ActForm,
+};
+use crate::{
+    domain::{
+        app::{App as Client, AppId},
+        confirmation::{Listener, NEVER, PUSH},
+        reach::Reach,
+    },
+    flows::{
+        apps,
+        force_logout::{Whom, force_logout},
+    },
+    store::{app_instances, app_sessions},
+    web::{
+        Web,
+        input::{Form, Query},
+    },
+};
+
+/// Sessions on a page.
+const SHOWN: i64 = 50;
+
+/// What `admin/apps.html` shows.
+#[derive(Debug, Serialize)]
+pub struct AppsPage {
+    /// Around it.
+    #[serde(flatten)]
+    pub frame: Frame,
+    /// All apps.
+    pub apps: Vec<ShownClient>,
+}
+
+/// An app.
+#[derive(Debug, Serialize)]
+pub struct ShownClient {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it is shut off.
+    pub disabled: bool,
+    /// Live sessions at it.
+    pub sessions: i64,
+    /// Who listens for it.
+    pub listeners: Vec<ShownListener>,
+}
+
+/// A running copy of an app, or its events URL.
+#[derive(Debug, Serialize)]
+pub struct ShownListener {
+    /// Its name; `None` for the events URL.
+    pub name: Option<String>,
+    /// The version of the app that it says it is.
+    pub version: Option<String>,
+    /// Last heard of.
+    pub last_contact_at: i64,
+    /// From here on it refuses by itself, if it promised to.
+    pub refuses_at: Option<i64>,
+    /// It said good-bye.
+    pub left_at: Option<i64>,
+}
+
+impl From<Listener> for ShownListener {
+    fn from(listener: Listener) -> Self {
+        Self {
+            name: (listener.instance != PUSH).then_some(listener.instance),
+            version: listener.version,
+            last_contact_at: listener.last_contact_at,
+            refuses_at: (listener.trusted_until != NEVER).then_some(listener.trusted_until),
+            left_at: listener.left_at,
+        }
+    }
+}
+
+async fn shown(web: &Web, client: &Client) -> Result<ShownClient, PageError> {
+    let now = web.app.clock.now();
+    let mut connection = web.app.db.read().await?;
+    let listeners = app_instances::of_app(&mut connection, &client.id).await?;
+    Ok(ShownClient {
+        id: client.id.to_string(),
+        name: client.name.clone(),
+        disabled: client.disabled_at.is_some(),
+        sessions: app_sessions::count_live_at(&mut connection, &client.id, now).await?,
+        listeners: listeners.into_iter().map(ShownListener::from).collect(),
+    })
+}
+
+/// `GET /admin/apps`
+pub async fn list(
+    web: Data<Web>,
+    admin: AdminState,
+    request: HttpRequest,
+) -> Result<HttpResponse, PageError> {
+    let mut all = Vec::new();
+    for client in apps::list(&web.app).await? {
+        all.push(shown(&web, &client).await?);
+    }
+    let page = AppsPage { frame: admin.frame(&web, &request, "apps", None), apps: all };
+    Ok(Page::draw(&web, &request, "admin/apps.html", &page)?.finish())
+}
+
+/// Which part of the list.
+#[derive(Debug, Deserialize)]
+pub struct Asked {
+    after: Option<String>,
+    done: Option<String>,
+}
+
+/// What `admin/app.html` shows.
+#[derive(Debug, Serialize)]
+pub struct AppPage {
+    /// Around it.
+    #[serde(flatten)]
+    pub frame: Frame,
+    /// Which.
+    pub app: ShownClient,
+    /// Who is in.
+    pub app_sessions: Vec<ShownAppSession>,
+    /// Where the list goes on.
+    pub next: Option<String>,
+}
+
+/// A session at the app.
+#[derive(Debug, Serialize)]
+pub struct ShownAppSession {
+    /// Whose.
+    pub user: String,
+    /// The person's name.
+    pub username: String,
+    /// "Firefox on Windows".
+    pub device: String,
+    /// Since.
+    pub created_at: i64,
+}
+
+/// `GET /admin/apps/{id}`
+pub async fn show(
+    web: Data<Web>,
+    admin: AdminState,
+    id: Path<String>,
+    asked: Query<Asked>,
+    request: HttpRequest,
+) -> Result<HttpResponse, PageError> {
+    let asked = asked.0?;
+    let client = known(&web, &id).await?;
+    let now = web.app.clock.now();
+    let after = asked.after.unwrap_or_default();
+    let found = {
+        let mut connection = web.app.db.read().await?;
+        app_sessions::live_at(&mut connection, &client.id, now, &after, SHOWN).await?
+    };
+    let full = i64::try_from(found.len()).is_ok_and(|found| found == SHOWN);
+    let last = found.last().filter(|_| full);
+    let path = format!("/admin/apps/{}", client.id);
+    let page = AppPage {
+        frame: admin.frame(&web, &request, "apps", asked.done.as_deref()),
+        app: shown(&web, &client).await?,
+        next: last.map(|last| href(&path, &[("after", last.id.as_str())])),
+        app_sessions: found
+            .into_iter()
+            .map(|one| ShownAppSession {
+                user: one.user.into(),
+                username: one.username,
+                device: one.device,
+                created_at: one.created_at,
+            })
+            .collect(),
+    };
+    Ok(Page::draw(&web, &request, "admin/app.html", &page)?.finish())
+}
+
+async fn known(web: &Web, id: &str) -> Result<Client, PageError> {
+    let id = AppId::parse(id).map_err(|_| PageError::NotFound)?;
+    let apps = web.app.db.apps().await?;
+    apps.get(&id).map(|client| (**client).clone()).ok_or(PageError::NotFound)
+}
+
+/// `POST /admin/apps/{id}/logout`: everybody out of it; their sessions at Passport go on.
+pub async fn log_out(
+    web: Data<Web>,
+    admin: AdminState,
+    id: Path<String>,
+    form: Form<ActForm>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Error> {
+    let form = form.0.map_err(PageError::from)?;
+    let client = known(&web, &id).await?;
+    let back = format!("/admin/apps/{}", client.id);
+    admin.act(&web, &request, form.csrf.as_deref(), &back)?;
+    let whom = Whom::Many(Reach::App { app: client.id });
+    let reason = form.reason.unwrap_or_default();
+    Ok(forced(force_logout(&web.app, &whom, admin.order(&reason)).await, &back)?)
+}

@@ -1,0 +1,7 @@
+//! The console, its API and the audit log's chain. SECURITY-CASES groups D and H.
+
+mod api;
+mod chain;
+mod console;
+mod scene;
+mod seen;
