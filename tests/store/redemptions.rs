@@ -262,3 +262,40 @@ async fn spent_tickets_are_forgotten_by_the_time_of_their_issue() {
     })
     .await;
 }
+
+// Entering somewhere is a sign of life, and such are written at most once a minute.
+#[tokio::test]
+async fn who_enters_was_seen() {
+    on_both(async |database| {
+        let scene = Scene::on(database).await;
+        let user = scene.user("ann").await;
+        let (session, _) = scene.session(&user).await;
+        let entered_at = async |now| {
+            scene
+                .write(async |tx| {
+                    let found = redemptions::lock_entrants(
+                        tx,
+                        std::slice::from_ref(&session),
+                        &LIMITS,
+                        now,
+                    )
+                    .await;
+                    assert_eq!(found.unwrap().len(), 1);
+                })
+                .await;
+            let mut conn = scene.db.read().await.unwrap();
+            let (seen, idle): (i64, i64) =
+                sqlx::query_as("SELECT last_seen_at, idle_until FROM sessions WHERE id = $1")
+                    .bind(session.as_str())
+                    .fetch_one(&mut *conn)
+                    .await
+                    .unwrap();
+            (seen - NOON, idle - NOON)
+        };
+        let before = entered_at(NOON + MINUTE - 1).await;
+        assert_eq!(before.0, 0, "seen within the minute");
+        assert_eq!(entered_at(NOON + MINUTE).await, (MINUTE, MINUTE + DAY / 2));
+        assert_eq!(entered_at(NOON + MINUTE + 1).await, (MINUTE, MINUTE + DAY / 2));
+    })
+    .await;
+}

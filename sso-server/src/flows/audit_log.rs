@@ -6,14 +6,14 @@
 //!
 //! - A sealed line that is edited, removed, moved, or has another put before it, is noticed, and
 //!   [`verify`] names the first place. So is a chain that was cut at its end or made anew: the last
-//!   link bears a stamp that needs the master key.
+//!   link bears a stamp that needs the master key, and the sealer goes on behind its own stamp only.
 //! - Not sealed are lines younger than [`HORIZON`] plus the sealer's pause (together about three
 //!   seconds), those of a server that is behind, and whatever commands write while no server runs.
 //!   Who can write to the database can change those unnoticed; [`verify`] says how many there are.
 //! - Order in the chain is order of sealing. A line whose transaction took longer than the horizon,
 //!   or whose node's clock was behind, stands after younger ones; it is never left out.
-//! - A database that is put back to an older state as a whole is whole. Only a link that was kept
-//!   elsewhere shows it: [`verify`] can be told one, and the server logs one every hour.
+//! - A database that is put back to an older state as a whole is whole, and a log that lost all its
+//!   links is like one that never had any. Only a link that was kept elsewhere shows either: [`verify`] can be told one, and the server logs one every hour.
 
 use crate::{
     app::App,
@@ -50,13 +50,20 @@ pub async fn seal(app: &App) -> Stored<()> {
     for _ in 0..PORTIONS {
         let now = app.clock.now();
         let until = now - HORIZON;
-        if audit::unsealed(&mut *app.db.read().await?, until, 1).await?.is_empty() {
+        if !audit::any_unsealed(&mut *app.db.read().await?, until).await? {
             return Ok(());
         }
         let mut tx = app.db.write().await?;
         let Some(head) = audit_chain::claim(&mut tx, unless_since, now).await? else {
             return Ok(());
         };
+        if !is_ours(&app.secrets, &head) {
+            // Our stamp under a chain that somebody else made would make it look whole.
+            tracing::error!(
+                "the audit log's last link is not ours, so nothing is sealed: see `audit verify`"
+            );
+            return Ok(());
+        }
         let lines = audit::unsealed(&mut tx, until, PORTION).await?;
         let (mut seq, mut hash) = (head.seq, head.hash);
         let mut links = Vec::with_capacity(lines.len());
@@ -94,6 +101,12 @@ fn anchor_in_log(app: &App, now: Millis, (seq, hash): &(i64, String)) {
 
 fn stamp(secrets: &Secrets, seq: i64, hash: &str) -> String {
     secrets.mac(PURPOSE, &[&seq.to_string(), hash])
+}
+
+/// Whether we stamped it, or nothing was sealed yet.
+fn is_ours(secrets: &Secrets, head: &Head) -> bool {
+    let empty = head.seq == 0 && head.hash.is_empty() && head.stamp.is_empty();
+    empty || secrets.verify_mac(&head.stamp, PURPOSE, &[&head.seq.to_string(), &head.hash])
 }
 
 /// What is wrong with the chain, and where.
@@ -182,9 +195,7 @@ pub async fn verify(app: &App, kept: Option<(i64, String)>) -> Stored<Verified> 
             return Ok(verified);
         }
     }
-    let empty = head.seq == 0 && head.hash.is_empty() && head.stamp.is_empty();
-    let ours = app.secrets.verify_mac(&head.stamp, PURPOSE, &[&head.seq.to_string(), &head.hash]);
-    if verified.last != (head.seq, head.hash.clone()) || !(ours || empty) {
+    if verified.last != (head.seq, head.hash.clone()) || !is_ours(&app.secrets, &head) {
         verified.broken = Some(Broken::Head);
     } else if let Some((seq, hash)) = kept.filter(|_| !seen_kept) {
         verified.broken = Some(Broken::NotTheKept { seq, hash });

@@ -9,7 +9,7 @@ use super::{Conn, StoreError, Stored, Tx, padded::Padded};
 use crate::domain::{
     Millis,
     app::AppId,
-    id::{AppSessionId, LogoutId, SessionId, UserId},
+    id::{AppSessionId, LogoutId, SessionId, UserId, earliest_text},
 };
 
 /// A recorded app session.
@@ -131,7 +131,7 @@ async fn end(
     if names.is_empty() {
         return Ok(Vec::new());
     }
-    let (sql, padded) = sql.fit(&names);
+    let (sql, padded) = sql.fit(tx, &names);
     let mut query = sqlx::query_as(sql).bind(now).bind(cause.as_str()).bind(logout.as_str());
     for name in padded {
         query = query.bind(*name);
@@ -165,8 +165,10 @@ pub async fn portion(
 pub async fn prune(conn: &mut Conn, over_before: Millis, limit: i64) -> Stored<u64> {
     let done = sqlx::query(
         "DELETE FROM app_sessions WHERE id IN (
-             SELECT id FROM app_sessions WHERE expires_at < $1 LIMIT $2)",
+             SELECT id FROM app_sessions WHERE id < $1 AND expires_at < $2
+             ORDER BY id LIMIT $3)",
     )
+    .bind(earliest_text(over_before))
     .bind(over_before)
     .bind(limit)
     .execute(conn)

@@ -48,7 +48,6 @@ pub async fn append(tx: &mut Tx, app: &AppId, new: &[NewEvent], now: Millis) -> 
             "INSERT INTO events (app_id, seq, id, kind, app_session_id, session_id, user_id, cause, at,
                  expires_at, detail)
              VALUES ",
-            0,
             11,
             " ON CONFLICT (app_id, seq) DO NOTHING",
         )
@@ -62,7 +61,7 @@ pub async fn append(tx: &mut Tx, app: &AppId, new: &[NewEvent], now: Millis) -> 
             .await?;
     let numbered: Vec<(i64, &NewEvent)> = (head - count + 1..).zip(new).collect();
     for chunk in numbered.chunks(MOST) {
-        let (sql, rows) = INSERT.fit(chunk);
+        let (sql, rows) = INSERT.fit(tx, chunk);
         let mut query = sqlx::query(sql);
         for (seq, event) in rows {
             query = query

@@ -267,11 +267,6 @@ impl Tx {
         self.woken.push(topic);
     }
 
-    /// Whether nobody else writes before this ends.
-    fn is_sqlite(&self) -> bool {
-        matches!(self.inner, Inner::Grouped(_))
-    }
-
     /// A cached fact changes with this transaction.
     fn changes(&mut self, change: session_cache::Change) {
         if let Inner::Grouped(job) = &self.inner {

@@ -1,59 +1,79 @@
 //! Statements over many rows, in a few fixed sizes.
 //!
 //! A statement of its own for every number of rows would fill the prepared-statement caches. So
-//! there are four sizes; what is missing to the next one is filled by repeating the last row, which
+//! there are five sizes; what is missing to the next one is filled by repeating the last row, which
 //! `ON CONFLICT DO NOTHING` and `IN (…)` do not notice.
 
-/// Most rows of one statement. More would be worse: for each parameter sqlx asks SQLite for its name,
-/// and SQLite answers by counting from the first, so a statement costs the square of its length.
-pub const MOST: usize = 32;
-const SIZES: [usize; 4] = [1, 4, 16, MOST];
+use super::Conn;
 
-/// One statement in its sizes.
+/// Most rows of one statement.
+pub const MOST: usize = 64;
+const SIZES: [usize; 5] = [1, 4, 16, 32, MOST];
+
+/// One statement in its sizes, as each database reads it.
 pub(super) struct Padded {
-    texts: [&'static str; 4],
+    sqlite: [&'static str; SIZES.len()],
+    postgres: [&'static str; SIZES.len()],
 }
 
 impl Padded {
     /// `head`, then a parenthesised tuple of `columns` placeholders for each row, then `tail`.
-    /// `fixed` placeholders come before the rows'. Made once and kept for the life of the process,
-    /// which is why leaking the text is no leak.
-    pub(super) fn rows(head: &str, fixed: usize, columns: usize, tail: &str) -> Self {
-        Self::new(head, fixed, columns, tail, true)
+    /// Made once and kept for the life of the process, which is why leaking the text is no leak.
+    pub(super) fn rows(head: &str, columns: usize, tail: &str) -> Self {
+        // For each numbered placeholder sqlx asks SQLite for its name, and SQLite answers by counting
+        // from the first: a statement would cost the square of its length. Bare ones have no name.
+        let tuples = |placeholder: &dyn Fn(usize) -> String| {
+            texts(head, tail, |row| {
+                let columns: Vec<String> =
+                    (1..=columns).map(|column| placeholder(row * columns + column)).collect();
+                format!("({})", columns.join(", "))
+            })
+        };
+        Self {
+            sqlite: tuples(&|_| "?".to_owned()),
+            postgres: tuples(&|number| format!("${number}")),
+        }
     }
 
-    /// The same for `IN (…)`: single placeholders.
+    /// The same for `IN (…)`: single placeholders, behind `fixed` others.
     pub(super) fn list(head: &str, fixed: usize, tail: &str) -> Self {
-        Self::new(head, fixed, 1, tail, false)
+        let texts = texts(head, tail, |row| format!("${}", fixed + row + 1));
+        Self { sqlite: texts, postgres: texts }
     }
 
-    fn new(head: &str, fixed: usize, columns: usize, tail: &str, tuples: bool) -> Self {
-        let texts = SIZES.map(|size| {
-            let mut sql = head.to_owned();
-            let mut number = fixed;
-            for row in 0..size {
-                sql.push_str(if row == 0 { "" } else { ", " });
-                sql.push_str(if tuples { "(" } else { "" });
-                for column in 0..columns {
-                    number += 1;
-                    sql.push_str(if column == 0 { "$" } else { ", $" });
-                    sql.push_str(&number.to_string());
-                }
-                sql.push_str(if tuples { ")" } else { "" });
-            }
-            sql.push_str(tail);
-            &*sql.leak()
-        });
-        Self { texts }
+    /// The same, and what is found stays as it is until the transaction ends: `lock` says how.
+    /// SQLite has one writer and needs no lock for it, nor a word for one.
+    pub(super) fn locking_list(head: &str, fixed: usize, lock: &str) -> Self {
+        let postgres = Self::list(head, fixed, &format!(") {lock}")).postgres;
+        Self { sqlite: Self::list(head, fixed, ")").sqlite, postgres }
     }
 
     /// The statement for `rows`, which are at most [`MOST`], and the rows with their padding.
-    pub(super) fn fit<'a, T>(&self, rows: &'a [T]) -> (&'static str, impl Iterator<Item = &'a T>) {
-        debug_assert!(!rows.is_empty() && rows.len() <= MOST);
-        let which = SIZES.iter().position(|size| *size >= rows.len()).unwrap_or(SIZES.len() - 1);
-        let missing = SIZES[which] - rows.len();
-        (self.texts[which], rows.iter().chain(rows.last().into_iter().cycle().take(missing)))
+    pub(super) fn fit<'a, T>(
+        &self,
+        conn: &Conn,
+        rows: &'a [T],
+    ) -> (&'static str, impl Iterator<Item = &'a T> + use<'a, T>) {
+        let texts = if conn.backend_name() == "SQLite" { &self.sqlite } else { &self.postgres };
+        let (which, padded) = pad(rows);
+        (texts[which], padded)
     }
+}
+
+/// The text in each size.
+fn texts(head: &str, tail: &str, row: impl Fn(usize) -> String) -> [&'static str; SIZES.len()] {
+    SIZES.map(|size| {
+        let rows: Vec<String> = (0..size).map(&row).collect();
+        &*format!("{head}{}{tail}", rows.join(", ")).leak()
+    })
+}
+
+/// Which size, and the rows as many as it has.
+fn pad<T>(rows: &[T]) -> (usize, impl Iterator<Item = &T>) {
+    debug_assert!(!rows.is_empty() && rows.len() <= MOST);
+    let which = SIZES.iter().position(|size| *size >= rows.len()).unwrap_or(SIZES.len() - 1);
+    let missing = SIZES[which] - rows.len();
+    (which, rows.iter().chain(rows.last().into_iter().cycle().take(missing)))
 }
 
 #[cfg(test)]
@@ -62,14 +82,20 @@ mod tests {
 
     #[test]
     fn texts_and_padding() {
-        let insert = Padded::rows("INSERT INTO t VALUES ", 0, 2, " ON CONFLICT DO NOTHING");
-        let (sql, rows) = insert.fit(&[1, 2]);
+        let insert = Padded::rows("INSERT INTO t VALUES ", 2, " ON CONFLICT DO NOTHING");
+        let (which, rows) = pad(&[1, 2]);
+        assert_eq!(rows.copied().collect::<Vec<_>>(), [1, 2, 2, 2]);
         assert_eq!(
-            sql,
+            insert.postgres[which],
             "INSERT INTO t VALUES ($1, $2), ($3, $4), ($5, $6), ($7, $8) ON CONFLICT DO NOTHING"
         );
-        assert_eq!(rows.copied().collect::<Vec<_>>(), [1, 2, 2, 2]);
-        let list = Padded::list("SELECT 1 WHERE $1 < 2 AND x IN (", 1, ")");
-        assert_eq!(list.fit(&['a']).0, "SELECT 1 WHERE $1 < 2 AND x IN ($2)");
+        assert_eq!(
+            insert.sqlite[which],
+            "INSERT INTO t VALUES (?, ?), (?, ?), (?, ?), (?, ?) ON CONFLICT DO NOTHING"
+        );
+        let list = Padded::locking_list("SELECT 1 WHERE $1 < 2 AND x IN (", 1, "FOR SHARE");
+        let (which, _) = pad(&['a']);
+        assert_eq!(list.sqlite[which], "SELECT 1 WHERE $1 < 2 AND x IN ($2)");
+        assert_eq!(list.postgres[which], "SELECT 1 WHERE $1 < 2 AND x IN ($2) FOR SHARE");
     }
 }

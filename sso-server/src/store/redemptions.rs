@@ -41,12 +41,11 @@ pub async fn spend(tx: &mut Tx, tickets: &[Spend], now: Millis) -> Stored<Vec<St
         Padded::rows(
             "INSERT INTO spent_tickets (jti, app_id, idempotency_digest, app_session_id, spent_at)
              VALUES ",
-            0,
             5,
             " ON CONFLICT (jti) DO NOTHING RETURNING jti",
         )
     });
-    let (sql, rows) = SQL.fit(tickets);
+    let (sql, rows) = SQL.fit(tx, tickets);
     let mut query = sqlx::query_as::<_, (String,)>(sql);
     for ticket in rows {
         query = query
@@ -134,48 +133,39 @@ pub struct Profile {
     pub ac_flag: i64,
 }
 
-/// The live sessions among `sessions`, with their people. Updating their rows locks them until the
+/// The live sessions among `sessions`, with their people. Their rows are locked until the
 /// transaction ends: whoever ends one of them meanwhile waits, and then sees the app session that
-/// is recorded here (SECURITY-CASES B-09). It is a sign of life, too, and noted as `sessions::touch`
-/// notes one: both times or none, since the first says whether the second was moved.
+/// is recorded here (SECURITY-CASES B-09). It is a sign of life, too.
 pub async fn lock_entrants(
     tx: &mut Tx,
     sessions: &[SessionId],
     limits: &Limits,
     now: Millis,
 ) -> Stored<HashMap<String, Entrant>> {
-    static LOCK: LazyLock<Padded> = LazyLock::new(|| {
-        Padded::list(
-            "UPDATE sessions
-             SET last_seen_at = CASE WHEN last_seen_at <= $1 THEN $2 ELSE last_seen_at END,
-                 idle_until = CASE WHEN last_seen_at > $1 THEN idle_until
-                                   WHEN kept_since IS NULL AND $3 < expires_at THEN $3
-                                   WHEN kept_since IS NOT NULL AND $4 < expires_at THEN $4
-                                   ELSE expires_at END
-             WHERE ended_at IS NULL AND expires_at > $2 AND idle_until > $2 AND id IN (",
-            4,
-            ") RETURNING id, user_id, auth_time, amr, expires_at, address",
-        )
-    });
+    const SELECT: &str = "SELECT id, user_id, auth_time, amr, expires_at, address, last_seen_at
+         FROM sessions
+         WHERE ended_at IS NULL AND expires_at > $1 AND idle_until > $1 AND id IN (";
     // In one order, so that two nodes cannot wait for each other.
+    static SQL: LazyLock<Padded> =
+        LazyLock::new(|| Padded::locking_list(SELECT, 1, "ORDER BY id FOR NO KEY UPDATE"));
     let mut sorted: Vec<&SessionId> = sessions.iter().collect();
     sorted.sort();
     sorted.dedup();
     if sorted.is_empty() {
         return Ok(HashMap::new());
     }
-    let (sql, ids) = LOCK.fit(&sorted);
-    let mut query = sqlx::query(sql)
-        .bind(now - TOUCH_EVERY)
-        .bind(now)
-        .bind(now + limits.idle_limit(false))
-        .bind(now + limits.idle_limit(true));
+    let (sql, ids) = SQL.fit(tx, &sorted);
+    let mut query = sqlx::query(sql).bind(now);
     for id in ids {
         query = query.bind(id.as_str());
     }
     let mut entrants = HashMap::with_capacity(sorted.len());
+    let mut unseen = Vec::new();
     for row in query.fetch_all(&mut **tx).await? {
         let id: String = row.try_get(0)?;
+        if row.try_get::<Millis, _>(6)? <= now - TOUCH_EVERY {
+            unseen.push(id.as_str().into());
+        }
         let entrant = Entrant {
             session: id.as_str().into(),
             user: row.try_get::<String, _>(1)?.into(),
@@ -190,28 +180,59 @@ pub async fn lock_entrants(
         };
         entrants.insert(id, entrant);
     }
+    touch(tx, &unseen, limits, now).await?;
     fill_in_people(tx, &mut entrants).await?;
     Ok(entrants)
 }
 
+/// Notes signs of life as `sessions::touch` does: both times or none, since the first says whether
+/// the second was moved. Not for sessions that were seen within the minute, so that most redemptions
+/// do not write to `sessions` at all.
+async fn touch(tx: &mut Tx, unseen: &[SessionId], limits: &Limits, now: Millis) -> Stored<()> {
+    static SQL: LazyLock<Padded> = LazyLock::new(|| {
+        Padded::list(
+            "UPDATE sessions
+             SET last_seen_at = $1,
+                 idle_until = CASE WHEN kept_since IS NULL AND $2 < expires_at THEN $2
+                                   WHEN kept_since IS NOT NULL AND $3 < expires_at THEN $3
+                                   ELSE expires_at END
+             WHERE last_seen_at <= $4 AND id IN (",
+            4,
+            ")",
+        )
+    });
+    if unseen.is_empty() {
+        return Ok(());
+    }
+    let (sql, ids) = SQL.fit(tx, unseen);
+    let mut query = sqlx::query(sql)
+        .bind(now)
+        .bind(now + limits.idle_limit(false))
+        .bind(now + limits.idle_limit(true))
+        .bind(now - TOUCH_EVERY);
+    for id in ids {
+        query = query.bind(id.as_str());
+    }
+    query.execute(&mut **tx).await?;
+    Ok(())
+}
+
 /// Who they are, and where they stand. One statement: a row for each app that a person has entered,
 /// or one without. And the version of the registry, locked: whoever disables an app changes it first,
-/// so they wait for what is recorded here, and then end it (SECURITY-CASES INV-05). SQLite has one
-/// writer and needs no lock for it, nor a word for one.
+/// so they wait for what is recorded here, and then end it (SECURITY-CASES INV-05).
 async fn fill_in_people(tx: &mut Tx, entrants: &mut HashMap<String, Entrant>) -> Stored<()> {
     const SELECT: &str = "SELECT u.id, u.disabled_at, u.username, u.nickname, u.email,
             u.email_verified_at, u.locale, u.avatar_url, u.profile, u.app_flag, u.ac_flag, a.app_id,
             a.state, a.since, r.version
          FROM users u JOIN registry r ON r.id = 'apps' LEFT JOIN activations a ON a.user_id = u.id
          WHERE u.id IN (";
-    static SQLITE: LazyLock<Padded> = LazyLock::new(|| Padded::list(SELECT, 0, ")"));
-    static POSTGRES: LazyLock<Padded> =
-        LazyLock::new(|| Padded::list(SELECT, 0, ") FOR SHARE OF r"));
+    static SQL: LazyLock<Padded> =
+        LazyLock::new(|| Padded::locking_list(SELECT, 0, "FOR SHARE OF r"));
     let users: Vec<UserId> = entrants.values().map(|entrant| entrant.user.clone()).collect();
     if users.is_empty() {
         return Ok(());
     }
-    let (sql, ids) = if tx.is_sqlite() { SQLITE.fit(&users) } else { POSTGRES.fit(&users) };
+    let (sql, ids) = SQL.fit(tx, &users);
     let mut query = sqlx::query(sql);
     for id in ids {
         query = query.bind(id.as_str());
@@ -265,12 +286,11 @@ pub async fn record(tx: &mut Tx, admissions: &[Admission], now: Millis) -> Store
         Padded::rows(
             "INSERT INTO app_sessions (id, session_id, user_id, app_id, created_at, expires_at)
              VALUES ",
-            0,
             6,
             " ON CONFLICT (id) DO NOTHING",
         )
     });
-    let (sql, rows) = SQL.fit(admissions);
+    let (sql, rows) = SQL.fit(tx, admissions);
     let mut query = sqlx::query(sql);
     for admission in rows {
         query = query

@@ -201,12 +201,13 @@ async fn select_live(db: &Db, digests: &[Digest]) -> Stored<Vec<Arc<LiveSession>
             ")",
         )
     });
-    let (sql, padded) = SQL.fit(digests);
+    let mut conn = db.read().await?;
+    let (sql, padded) = SQL.fit(&conn, digests);
     let mut query = sqlx::query(sql);
     for digest in padded {
         query = query.bind(digest.as_str());
     }
-    let rows = query.fetch_all(&mut *db.read().await?).await?;
+    let rows = query.fetch_all(&mut *conn).await?;
     Ok(rows.iter().map(|row| live_session(row).map(Arc::new)).collect::<Result<_, _>>()?)
 }
 
@@ -297,7 +298,7 @@ pub async fn end(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let (sql, padded) = SQL.fit(ids);
+    let (sql, padded) = SQL.fit(tx, ids);
     let mut query = sqlx::query_as::<_, (String, String, String)>(sql)
         .bind(now)
         .bind(cause.as_str())
@@ -528,7 +529,7 @@ async fn apps_of(
             ") ORDER BY a.name",
         )
     });
-    let (sql, padded) = SQL.fit(sessions);
+    let (sql, padded) = SQL.fit(conn, sessions);
     let mut query = sqlx::query_as::<_, (String, String)>(sql).bind(now);
     for id in padded {
         query = query.bind(id.as_str());

@@ -71,6 +71,23 @@ async fn whatever_is_done_to_a_sealed_line_is_noticed_at_its_place() {
     }
 }
 
+// Whoever can write to the database can compute links anew, but not the stamp; and the server does not
+// do it for them.
+#[actix_web::test]
+async fn the_sealer_does_not_stamp_what_it_did_not_seal() {
+    on_both(async |database| {
+        let passport = filled(database).await;
+        execute(&passport, "UPDATE audit_chain SET hash = 'forged' WHERE id = 'head'").await;
+        passport.add_user("fay").await;
+        passport.advance(5 * SECOND);
+        seal(&passport.app).await.unwrap();
+        let found = look(&passport).await;
+        assert_eq!(found.broken, Some(Broken::Head), "{found:?}");
+        assert!(found.unsealed > 0, "and the line waits: {found:?}");
+    })
+    .await;
+}
+
 // Two lines that change places; and the whole log put back to an older state, which only a link
 // that was kept elsewhere shows.
 #[actix_web::test]
