@@ -2,17 +2,20 @@
 //!
 //! `jsonwebtoken` parses the private key anew for every token: 15.2 us instead of the 8.4 us that
 //! signing takes. Its provider is replaceable, so ours remembers the few keys it has seen. It knows
-//! EdDSA and nothing else, so no algorithm can be confused with it (SECURITY-CASES T-15, T-16).
+//! EdDSA and nothing else, so no algorithm can be confused with it (SECURITY-CASES T-15, T-16). And
+//! it does not verify what it has just signed ([`OwnSignatures`]).
 
 use std::sync::{Arc, LazyLock, Once, RwLock};
 
-use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, ParsedPublicKey};
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, ParsedPublicKey};
 use jsonwebtoken::{
     Algorithm, AlgorithmFamily, DecodingKey, EncodingKey,
     crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils},
     errors::{Error, ErrorKind},
 };
 use signature::{Signer, Verifier};
+
+use super::own_signatures::OwnSignatures;
 
 static PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: signer,
@@ -60,6 +63,7 @@ impl<K> Parsed<K> {
 
 static SIGNING: LazyLock<Parsed<Ed25519KeyPair>> = LazyLock::new(Parsed::new);
 static VERIFYING: LazyLock<Parsed<ParsedPublicKey>> = LazyLock::new(Parsed::new);
+static OWN: LazyLock<OwnSignatures> = LazyLock::new(OwnSignatures::new);
 
 fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
     if *algorithm != Algorithm::EdDSA || key.family() != AlgorithmFamily::Ed {
@@ -87,7 +91,9 @@ struct EdSigner(Arc<Ed25519KeyPair>);
 
 impl Signer<Vec<u8>> for EdSigner {
     fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, signature::Error> {
-        Ok(self.0.sign(message).as_ref().to_vec())
+        let signature = self.0.sign(message).as_ref().to_vec();
+        OWN.remember(self.0.public_key().as_ref(), &signature, message);
+        Ok(signature)
     }
 }
 
@@ -101,6 +107,9 @@ struct EdVerifier(Arc<ParsedPublicKey>);
 
 impl Verifier<Vec<u8>> for EdVerifier {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
+        if OWN.remembers((*self.0).as_ref(), signature, message) {
+            return Ok(());
+        }
         self.0.verify_sig(message, signature).map_err(|_| signature::Error::new())
     }
 }

@@ -5,5 +5,6 @@ pub mod crypto;
 pub mod events_secret;
 pub mod keyring;
 pub mod master_key;
+mod own_signatures;
 pub mod secrets;
 pub mod ticket;
