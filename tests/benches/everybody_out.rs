@@ -19,6 +19,7 @@ const APPS: usize = 5;
 
 #[actix_web::main]
 async fn main() {
+    sqlx::any::install_default_drivers();
     for database in [Database::Sqlite, Database::Postgres] {
         everybody_out(database).await;
     }

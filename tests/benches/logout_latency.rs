@@ -1,5 +1,6 @@
 //! From a forced logout to the moment at which every app refuses: the distribution, over healthy
-//! apps that follow by the SDK's client, and over a thousand instances at once.
+//! apps that follow by the SDK's client, over apps to which Passport pushes, and over a thousand
+//! instances at once.
 //!
 //! `cargo bench -p passport-tests --bench logout_latency`; `tests/run bench` runs it, too. The time
 //! begins when the order to end the session is sent, so it holds the commit and both ways.
@@ -17,6 +18,7 @@ use harness::{
     Browser, Database, Node, TestApp,
     load::{Connection, resident},
     process::Home,
+    receiver::Receiver,
 };
 use sqlx::{AnyConnection, Connection as _};
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -28,17 +30,26 @@ const INSTANCES: usize = 1_000;
 
 #[actix_web::main]
 async fn main() {
+    sqlx::any::install_default_drivers();
     for database in [Database::Sqlite, Database::Postgres] {
         println!("\n{database:?}");
-        healthy_apps(database).await;
+        healthy_apps(database, Delivery::Pull).await;
+        healthy_apps(database, Delivery::Push).await;
         many_instances(database).await;
     }
+}
+
+/// How the apps hear.
+#[derive(Clone, Copy, PartialEq)]
+enum Delivery {
+    Pull,
+    Push,
 }
 
 /// When each app session was refused, as it is known so far.
 type Refused = Arc<Mutex<HashMap<(usize, String), Instant>>>;
 
-async fn healthy_apps(database: Database) {
+async fn healthy_apps(database: Database, delivery: Delivery) {
     let (home, node) = start(database).await;
     let mut apps = Vec::new();
     for number in 0..APPS {
@@ -47,8 +58,14 @@ async fn healthy_apps(database: Database) {
     let refused = Refused::default();
     let mut followers = Vec::new();
     for (number, app) in apps.iter().enumerate() {
-        let settings = settings(&node, app);
-        followers.push(tokio::spawn(follow(number, settings, refused.clone())));
+        followers.push(match delivery {
+            Delivery::Pull => tokio::spawn(follow(number, settings(&node, app), refused.clone())),
+            Delivery::Push => {
+                let receiver = Receiver::start().await;
+                home.say(&["app", "set", &app.id, "--events-url", &receiver.url()]);
+                tokio::spawn(receive(number, receiver, refused.clone()))
+            }
+        });
     }
     let entered = people(&home, &node, &apps, LOGOUTS).await;
 
@@ -71,7 +88,11 @@ async fn healthy_apps(database: Database) {
             took.push(known.duration_since(at));
         }
     }
-    print(&format!("{APPS} apps, {A_SECOND} logouts a second"), &mut took, "p99 under 100 ms");
+    let (how, limit) = match delivery {
+        Delivery::Pull => ("pull", "p99 under 100 ms"),
+        Delivery::Push => ("push", "p99 under 500 ms"),
+    };
+    print(&format!("{how}: {APPS} apps, {A_SECOND} logouts a second"), &mut took, limit);
     println!("    {}", confirmed(&node).await);
     followers.iter().for_each(tokio::task::JoinHandle::abort);
 }
@@ -96,20 +117,25 @@ async fn confirmed(node: &Node) -> String {
 async fn many_instances(database: Database) {
     let (home, node) = start(database).await;
     let app = home.add_app("app0", &node);
-    let before = resident(node.id());
     let refused = Refused::default();
-    let mut polls = Vec::new();
-    for number in 0..INSTANCES {
-        polls.push(tokio::spawn(poll(number, app.clone(), node.address, refused.clone())));
-    }
     let mut look = AnyConnection::connect(&home.url).await.unwrap();
-    let known = "SELECT COUNT(*) FROM app_instances";
-    while sqlx::query_as::<_, (i64,)>(known).fetch_one(&mut look).await.unwrap().0
-        < INSTANCES as i64
-    {
-        sleep(Duration::from_millis(100)).await;
+    let mut polls = Vec::new();
+    let mut memory = Vec::new();
+    // The first hundred warm up what all share.
+    for many in [INSTANCES / 10, INSTANCES] {
+        for number in polls.len()..many {
+            let polling = poll(number, app.clone(), node.address, refused.clone());
+            polls.push(tokio::spawn(polling));
+        }
+        let known = "SELECT COUNT(*) FROM app_instances";
+        while sqlx::query_as::<_, (i64,)>(known).fetch_one(&mut look).await.unwrap().0 < many as i64
+        {
+            sleep(Duration::from_millis(100)).await;
+        }
+        memory.push(resident(node.id()));
     }
-    let each = (resident(node.id()) - before) * 1_024.0 / INSTANCES as f64;
+    let more = (INSTANCES - INSTANCES / 10) as f64;
+    let each = (memory[1] - memory[0]) * 1_024.0 / more;
     let entered = people(&home, &node, std::slice::from_ref(&app), 20).await;
     let mut took = Vec::new();
     for sessions in entered {
@@ -128,6 +154,7 @@ async fn many_instances(database: Database) {
 async fn start(database: Database) -> (Home, Node) {
     let mut home = Home::new(database).await;
     home.set("SSO_THROTTLE__ADDRESS_ATTEMPTS", "1000000");
+    home.set("SSO_OUTGOING__ALLOW_LOOPBACK", "true");
     let node = home.serve();
     (home, node)
 }
@@ -153,7 +180,16 @@ async fn follow(number: usize, settings: Settings, refused: Refused) {
     }
 }
 
-/// The same over a bare connection, to have a thousand of them.
+/// An app that is pushed to, with a clock beside it.
+async fn receive(number: usize, receiver: Receiver, refused: Refused) {
+    for nth in 0.. {
+        let got = receiver.wait_for(nth + 1).await.swap_remove(nth);
+        let now = Instant::now();
+        refused.lock().unwrap().insert((number, got.event().app_session.unwrap()), now);
+    }
+}
+
+/// What the follower does over a bare connection, to have a thousand of them.
 async fn poll(number: usize, app: TestApp, address: std::net::SocketAddr, refused: Refused) {
     let mut connection = Connection::open(address).await;
     let mut cursor = "0".to_owned();

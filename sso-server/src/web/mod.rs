@@ -101,7 +101,12 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                         POST,
                         resource("/app-sessions/{id}/end").route(post().to(api::app_sessions::end)),
                     ))
-                    .service(only(GET, resource("/events").route(get().to(api::events::follow))))
+                    .service(only(
+                        GET,
+                        resource("/events").route(
+                            get().to(api::events::follow).wrap(from_fn(api::events::shed_headers)),
+                        ),
+                    ))
                     .service(only(
                         POST,
                         resource("/events/leave").route(post().to(api::events::leave)),
