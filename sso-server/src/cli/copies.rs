@@ -96,7 +96,7 @@ pub(super) async fn restore(config: Config, command: Restore) -> Result<(), Refu
     sqlx::any::install_default_drivers();
     let alone = copies::Alone::take(&database)?;
     let (draft, made_at) = copies::draft_of(file, &database).await?;
-    let replaced = alone.fold().await?;
+    let replaced = alone.last_link().await;
 
     // Everything is done to the copy, and the copy put in place when it is fit to be relied on.
     // Until then nothing has happened.
@@ -116,7 +116,7 @@ pub(super) async fn restore(config: Config, command: Restore) -> Result<(), Refu
     aside.push(format!(".before-restore-{stamp}"));
     let aside = PathBuf::from(aside);
     let had_one = database.exists();
-    alone.replace_with(draft, &aside)?;
+    alone.replace_with(draft, &aside).await?;
     let place =
         Place { database: absolute(&database), made_at, aside: had_one.then(|| absolute(&aside)) };
     report(&restored, &command, Some(&place));

@@ -255,18 +255,26 @@ impl Alone {
         }
     }
 
-    /// Folds the database's log into its file, so that the file alone is all of it; and asks SQLite
-    /// whether anybody has it open who does not know our lock. Answers the last link of its audit
-    /// log. A damaged database, perhaps the reason for all this, stays as it is.
-    pub async fn fold(&self) -> Result<Option<String>, CopyError> {
+    /// The last link of the database's audit log, `number:link`, if it can be read.
+    pub async fn last_link(&self) -> Option<String> {
         if !self.path.exists() {
-            return Ok(None);
+            return None;
         }
-        let Ok(mut connection) = connect(&self.path).await else { return Ok(None) };
-        let last = match audit_chain::head(&mut connection).await {
-            Ok(Some(head)) if head.seq > 0 => Some(format!("{}:{}", head.seq, head.hash)),
-            _ => None,
-        };
+        let mut connection = connect(&self.path).await.ok()?;
+        let head = audit_chain::head(&mut connection).await;
+        let _ = connection.close().await;
+        let head = head.ok()?.filter(|head| head.seq > 0)?;
+        Some(format!("{}:{}", head.seq, head.hash))
+    }
+
+    /// Folds the database's log into its file, so that the file alone is all of it; and asks SQLite
+    /// whether anybody has it open who does not know our lock. A damaged database, perhaps the
+    /// reason for all this, stays as it is.
+    async fn fold(&self) -> Result<(), CopyError> {
+        if !self.path.exists() {
+            return Ok(());
+        }
+        let Ok(mut connection) = connect(&self.path).await else { return Ok(()) };
         // Refused by SQLite while another connection has the file open.
         let folded: Result<(String,), sqlx::Error> =
             sqlx::query_as("PRAGMA journal_mode = DELETE").fetch_one(&mut connection).await;
@@ -274,7 +282,7 @@ impl Alone {
         match folded {
             Ok((mode,)) if mode.eq_ignore_ascii_case("wal") => Err(self.in_use()),
             Err(error) if is_busy(&error) => Err(self.in_use()),
-            _ => Ok(last),
+            _ => Ok(()),
         }
     }
 
@@ -285,13 +293,14 @@ impl Alone {
     /// Puts `draft`, which nobody has open any more, in the database's place, and keeps what was
     /// there as `aside`. At every moment there is a database under its name: the old one, or the
     /// new one.
-    pub fn replace_with(&self, draft: Draft, aside: &Path) -> Result<(), CopyError> {
+    pub async fn replace_with(&self, draft: Draft, aside: &Path) -> Result<(), CopyError> {
         let log = beside(draft.path(), "-wal");
         if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
             return Err(not_ours(draft.path(), "its log could not be folded into it"));
         }
         let file = File::open(draft.path()).map_err(at(draft.path()))?;
         file.sync_all().map_err(at(draft.path()))?;
+        self.fold().await?;
         if self.path.exists() {
             fs::hard_link(&self.path, aside).map_err(at(aside))?;
         }
