@@ -95,7 +95,7 @@ pub(super) async fn restore(config: Config, command: Restore) -> Result<(), Refu
     has_key(&config)?;
     sqlx::any::install_default_drivers();
     let alone = copies::Alone::take(&database)?;
-    let (draft, made_at) = copies::draft_of(file, &database).await?;
+    let (draft, made_at) = alone.draft_of(file).await?;
     let replaced = alone.last_link().await;
 
     // Everything is done to the copy, and the copy put in place when it is fit to be relied on.

@@ -7,6 +7,7 @@
 //!   which nobody here knows: one event tells each app that all of them are over.
 //! - A ticket spent since then could be spent again: tickets from before the restore are void, and so
 //!   are one-time links and logins that wait for a decision.
+//!   Whoever adds something else that is good once, or for a short time, voids it here, too.
 //! - Apps have read numbers of their logs that this database has not given out yet. Were they given
 //!   out again, whoever has read further would never hear of what stands there. So every log goes on
 //!   behind the largest number that can have been given out: numbers from here on are counted from

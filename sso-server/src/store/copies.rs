@@ -91,8 +91,8 @@ pub struct Draft {
 
 impl Draft {
     /// An empty file that only its owner may read, beside `target`.
-    fn beside(target: &Path, purpose: &str) -> Result<Self, CopyError> {
-        let path = beside(target, &format!(".{purpose}-{}", std::process::id()));
+    fn beside(target: &Path, suffix: &str) -> Result<Self, CopyError> {
+        let path = beside(target, suffix);
         let mut options = File::options();
         options.write(true).create_new(true).mode(0o600).open(&path).map_err(at(&path))?;
         Ok(Self { path })
@@ -124,7 +124,7 @@ pub async fn back_up(db: &Db, target: &Path, now: Millis) -> Result<u64, CopyErr
     if fs::symlink_metadata(target).is_ok() {
         return Err(CopyError::Exists(target.display().to_string()));
     }
-    let draft = Draft::beside(target, "partial")?;
+    let draft = Draft::beside(target, &format!(".partial-{}", std::process::id()))?;
     let path = std::path::absolute(draft.path()).map_err(at(draft.path()))?;
     // One read transaction, and no log beside the result (STACK: a copied file and its log make a
     // malformed database). It goes into the empty file, whose mode is ours.
@@ -148,44 +148,6 @@ pub async fn back_up(db: &Db, target: &Path, now: Millis) -> Result<u64, CopyErr
     drop(draft);
     sync_folder_of(target)?;
     Ok(size)
-}
-
-/// Copies a backup to beside `database`, and looks whether it is whole, ours, and not too new.
-/// Answers the copy, and when the backup was made, if it says so.
-pub async fn draft_of(
-    backup: &Path,
-    database: &Path,
-) -> Result<(Draft, Option<Millis>), CopyError> {
-    let mut from = File::open(backup).map_err(at(backup))?;
-    if !from.metadata().map_err(at(backup))?.is_file() {
-        return Err(not_ours(backup, "not a file"));
-    }
-    let log = beside(backup, "-wal");
-    if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
-        return Err(not_ours(
-            backup,
-            "a part of it stands in the -wal file beside it; it was in use",
-        ));
-    }
-    let mut magic = Vec::new();
-    from.by_ref().take(MAGIC.len() as u64).read_to_end(&mut magic).map_err(at(backup))?;
-    if magic != MAGIC {
-        return Err(not_ours(backup, "not an SQLite database"));
-    }
-    let draft = Draft::beside(database, "restoring")?;
-    let mut to = File::options().write(true).open(draft.path()).map_err(at(draft.path()))?;
-    let copied = tokio::task::spawn_blocking(move || {
-        use io::Seek;
-        from.rewind()?;
-        io::copy(&mut from, &mut to)
-    });
-    copied.await.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(at(draft.path()))?;
-    let made_at = examine(draft.path(), backup).await?;
-    // It is no backup any more, but a database that lives on.
-    let mut copy = connect(draft.path()).await?;
-    meta::remove(&mut copy, MADE_AT).await?;
-    copy.close().await?;
-    Ok((draft, made_at))
 }
 
 fn not_ours(path: &Path, why: impl Into<String>) -> CopyError {
@@ -255,6 +217,46 @@ impl Alone {
         }
     }
 
+    /// Copies a backup to beside the database, and looks whether it is whole, ours, and not too new.
+    /// Answers the copy, and when the backup was made, if it says so.
+    pub async fn draft_of(&self, backup: &Path) -> Result<(Draft, Option<Millis>), CopyError> {
+        let mut from = File::open(backup).map_err(at(backup))?;
+        if !from.metadata().map_err(at(backup))?.is_file() {
+            return Err(not_ours(backup, "not a file"));
+        }
+        let log = beside(backup, "-wal");
+        if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+            return Err(not_ours(
+                backup,
+                "a part of it stands in the -wal file beside it; it was in use",
+            ));
+        }
+        let mut magic = Vec::new();
+        from.by_ref().take(MAGIC.len() as u64).read_to_end(&mut magic).map_err(at(backup))?;
+        if magic != MAGIC {
+            return Err(not_ours(backup, "not an SQLite database"));
+        }
+        // Nobody else restores now: what stands there was left by a restore that was killed.
+        drop(Draft { path: beside(&self.path, ".restoring") });
+        let draft = Draft::beside(&self.path, ".restoring")?;
+        let mut to = File::options().write(true).open(draft.path()).map_err(at(draft.path()))?;
+        let copied = tokio::task::spawn_blocking(move || {
+            use io::Seek;
+            from.rewind()?;
+            io::copy(&mut from, &mut to)
+        });
+        copied
+            .await
+            .unwrap_or_else(|error| Err(io::Error::other(error)))
+            .map_err(at(draft.path()))?;
+        let made_at = examine(draft.path(), backup).await?;
+        // It is no backup any more, but a database that lives on.
+        let mut copy = connect(draft.path()).await?;
+        meta::remove(&mut copy, MADE_AT).await?;
+        copy.close().await?;
+        Ok((draft, made_at))
+    }
+
     /// The last link of the database's audit log, `number:link`, if it can be read.
     pub async fn last_link(&self) -> Option<String> {
         if !self.path.exists() {
@@ -302,6 +304,7 @@ impl Alone {
         file.sync_all().map_err(at(draft.path()))?;
         self.fold().await?;
         if self.path.exists() {
+            in_use::same_owner(draft.path(), &self.path);
             fs::hard_link(&self.path, aside).map_err(at(aside))?;
         }
         // What is left of an unfolded log belongs to the old file; beside the new one it would be

@@ -3,9 +3,9 @@
 
 use std::{
     ffi::OsString,
-    fs::{File, TryLockError},
+    fs::{self, File, TryLockError},
     io,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, chown},
     path::{Path, PathBuf},
 };
 
@@ -27,12 +27,23 @@ pub(super) fn alone(database: &Path) -> io::Result<Option<File>> {
     hold(database, File::try_lock)
 }
 
+/// What root makes beside the database of somebody else is theirs, as SQLite does with its own
+/// files: otherwise a command run as root would keep the server out. Others may not, and need not.
+pub(super) fn same_owner(path: &Path, like: &Path) {
+    if let (Ok(ours), Ok(theirs)) = (fs::metadata(path), fs::metadata(like))
+        && (ours.uid(), ours.gid()) != (theirs.uid(), theirs.gid())
+    {
+        let _ = chown(path, Some(theirs.uid()), Some(theirs.gid()));
+    }
+}
+
 fn hold(
     database: &Path,
     lock: impl Fn(&File) -> Result<(), TryLockError>,
 ) -> io::Result<Option<File>> {
     let path = beside(database, "-in-use");
-    let file = File::options().create(true).append(true).mode(0o600).open(path)?;
+    let file = File::options().create(true).append(true).mode(0o600).open(&path)?;
+    same_owner(&path, database);
     match lock(&file) {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),

@@ -59,6 +59,9 @@ async fn a_backup_under_load_restores_whole() {
         for suffix in ["", "-wal", "-shm"] {
             let _ = std::fs::remove_file(format!("{}{suffix}", scene.file().display()));
         }
+        // What a restore that was killed leaves behind.
+        std::fs::write(scene.home.file("passport.db.restoring"), "half of it").unwrap();
+        std::fs::write(scene.home.file("passport.db.restoring-wal"), "half of it").unwrap();
         let said = scene.home.json(&["restore", "--json", &backup.display().to_string()]);
         assert!(said["aside"].is_null() && said["backup_made_at"].is_i64(), "{said}");
         let mode = std::fs::metadata(scene.file()).unwrap().permissions().mode();

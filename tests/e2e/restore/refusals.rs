@@ -1,6 +1,10 @@
 //! What is refused changes nothing.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    os::unix::fs::{MetadataExt, chown},
+    path::Path,
+};
 
 use harness::{Database, process::Home};
 use sha2::{Digest, Sha256};
@@ -150,4 +154,23 @@ async fn postgresql_has_tools_of_its_own() {
     assert!(scene.home.refused(1, &["backup", "b"]).contains("pg_dump"));
     std::fs::write(scene.home.file("b"), "").unwrap();
     assert!(scene.home.refused(1, &["restore", "b"]).contains("pg_restore"));
+}
+
+// A command run as root does not keep a server out that runs as somebody else.
+#[actix_web::test]
+async fn what_root_restores_belongs_to_whose_it_was() {
+    let mut scene = Scene::on(Database::Sqlite).await;
+    scene.back_up("good");
+    scene.stop();
+    let nobody = 65_534;
+    if let Err(error) = chown(scene.file(), Some(nobody), Some(nobody)) {
+        eprintln!("not tested: only root may give files away ({error})");
+        return;
+    }
+    let lock = scene.home.file("passport.db-in-use");
+    std::fs::remove_file(&lock).unwrap();
+    scene.home.say(&["restore", "good"]);
+    for file in [scene.file(), lock] {
+        assert_eq!(std::fs::metadata(&file).unwrap().uid(), nobody, "{}", file.display());
+    }
 }
