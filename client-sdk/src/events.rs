@@ -20,6 +20,8 @@ pub struct Knowledge {
     cursor: String,
     /// Ended app sessions.
     ended: HashMap<Box<str>, Ending>,
+    /// App sessions from up to then are over: Passport was restored from a backup.
+    restored_at: Option<Seconds>,
     heard_at: Option<Seconds>,
     lease: Seconds,
     /// What was promised to Passport with the last answer's question.
@@ -70,6 +72,7 @@ impl Knowledge {
         Self {
             cursor: BEGINNING.to_owned(),
             ended: HashMap::new(),
+            restored_at: None,
             heard_at: None,
             lease: 60,
             patience: 0,
@@ -127,6 +130,9 @@ impl Knowledge {
     /// what came before it may not have come. It is about one app session, so however late it
     /// comes it does not end a newer one of the same person (SECURITY-CASES B-08).
     pub fn apply_event(&mut self, event: &Event, now: Seconds) {
+        if event.kind == EventKind::LogRestored {
+            self.restored_at = self.restored_at.max(Some(event.at));
+        }
         if event.kind != EventKind::SessionEnded {
             return;
         }
@@ -169,6 +175,9 @@ impl Knowledge {
         }
         if let Some(ending) = self.ended.get(session.id.as_str()) {
             return Verdict::Ended(ending.cause);
+        }
+        if self.restored_at.is_some_and(|restored_at| session.since <= restored_at) {
+            return Verdict::Ended(Some(Cause::Restored));
         }
         if self.is_stale(now) { Verdict::Unknown } else { Verdict::Valid }
     }
@@ -285,6 +294,24 @@ mod tests {
         let other = Event { kind: EventKind::UserUpdated, ..pushed.clone() };
         knowledge.apply_event(&Event { app_session: Some("b".into()), ..other }, 51);
         assert_eq!(knowledge.judge(&session("b"), 51), Verdict::Valid);
+    }
+
+    // Also sessions that Passport has forgotten with what came after the backup (SECURITY-CASES Q-15).
+    #[test]
+    fn a_restore_ends_whatever_began_before_it() {
+        let mut knowledge = knowledge(WhenStale::Refuse);
+        let began = |since| AppSession { since, ..session("a") };
+        assert_eq!(knowledge.judge(&began(0), 51), Verdict::Valid);
+        let ended = page(&[("b", 1_000)], "7").events.remove(0);
+        let restored = Event { kind: EventKind::LogRestored, app_session: None, at: 50, ..ended };
+        knowledge.apply_event(&restored, 51);
+        knowledge.apply_event(&Event { at: 40, ..restored }, 51);
+        let over = Verdict::Ended(Some(Cause::Restored));
+        assert_eq!((knowledge.judge(&began(0), 51), knowledge.judge(&began(50), 51)), (over, over));
+        assert_eq!(knowledge.judge(&began(51), 51), Verdict::Valid);
+        knowledge.begin_again();
+        knowledge.forget_expired(10_000);
+        assert_eq!(knowledge.judge(&began(50), 51), over, "for ever");
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub struct AppSession {
     pub auth_time: Seconds,
     /// How (RFC 8176).
     pub amr: Vec<String>,
-    /// Signed in here at.
+    /// Signed in here at, by Passport's clock.
     pub since: Seconds,
     /// Over at the latest.
     pub expires_at: Seconds,
@@ -26,13 +26,16 @@ pub struct AppSession {
 impl AppSession {
     /// From the answer to a redemption.
     pub fn new(redeemed: Redeemed, now: Seconds) -> Self {
+        // When Passport answered. Its events tell its time, too, whatever our clock says; a promise
+        // that makes no sense leaves ours.
+        let answered = redeemed.check_after.saturating_sub(redeemed.lease_seconds);
         Self {
             id: redeemed.app_session,
             session: redeemed.session,
             user: redeemed.user,
             auth_time: redeemed.auth_time,
             amr: redeemed.amr,
-            since: now,
+            since: if answered > 0 { answered } else { now },
             expires_at: redeemed.expires_at,
         }
     }

@@ -269,7 +269,7 @@ pub struct Event {
     /// The session at Passport concerned.
     #[serde(default)]
     pub session: Option<String>,
-    /// The person concerned.
+    /// The person concerned; empty when it is about everybody.
     pub user: String,
     /// Why.
     #[serde(default)]
@@ -344,6 +344,11 @@ pub enum EventKind {
     /// A person's standing at this app changed.
     #[serde(rename = "activation.changed")]
     ActivationChanged,
+    /// Passport's database was restored from a backup. Every app session that began until `at`, by
+    /// Passport's clock and to the second, is over: also those that Passport does not know any
+    /// more, because they began after the backup. It names no session and no person.
+    #[serde(rename = "log.restored")]
+    LogRestored,
     /// A kind of a later version: skip it.
     #[serde(other)]
     Unknown,
@@ -358,6 +363,7 @@ impl EventKind {
             Self::UserMerged => "user.merged",
             Self::UserDeleted => "user.deleted",
             Self::ActivationChanged => "activation.changed",
+            Self::LogRestored => "log.restored",
             Self::Unknown => "unknown",
         }
     }

@@ -4,6 +4,7 @@
 mod admin_tokens;
 mod apps;
 mod audit;
+mod copies;
 mod doctor;
 mod keys;
 mod output;
@@ -70,6 +71,10 @@ enum Command {
     /// Read the audit log, and look whether anybody has changed it
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Copy the database into a new file, while the server goes on (SQLite)
+    Backup(copies::Backup),
+    /// Put a backup in the place of the database, and end and void what must not come back
+    Restore(copies::Restore),
 }
 
 /// A refused operation: one sentence for the person at the terminal.
@@ -103,7 +108,13 @@ impl Command {
             Self::Serve | Self::Check | Self::Migrate => true,
             Self::User(command) => matches!(command, users::Command::Add { .. }),
             Self::App(command) => matches!(command, apps::Command::Add { .. }),
-            Self::Session(_) | Self::Key(_) | Self::AdminToken(_) | Self::Audit(_) => false,
+            // It looks for itself: the database may be what was lost.
+            Self::Restore(_) => true,
+            Self::Session(_)
+            | Self::Key(_)
+            | Self::AdminToken(_)
+            | Self::Audit(_)
+            | Self::Backup(_) => false,
         }
     }
 }
@@ -152,6 +163,8 @@ async fn execute(arguments: Arguments) -> Result<(), Refused> {
         Command::Audit(command) => {
             with_app(config, async |app| audit::run(app, command).await).await
         }
+        Command::Backup(command) => copies::back_up(&config, command).await,
+        Command::Restore(command) => copies::restore(config, command).await,
     }
 }
 
@@ -196,13 +209,22 @@ fn environment() -> Result<Vec<(String, String)>, Vec<Problem>> {
 /// The files of an installation must be there. Whether PostgreSQL has our tables, it says itself.
 fn is_installed(config: &Config) -> Result<(), Refused> {
     let database = store::sqlite_path(&config.database.url);
-    let key = PathBuf::from(&config.master_key.file);
-    for (what, path) in [("database", database), ("master key", Some(key))] {
-        if let Some(path) = path.filter(|path| !path.exists()) {
+    is_there(&[("database", database)])?;
+    has_key(config)
+}
+
+/// The key alone: without it a database is of no use.
+fn has_key(config: &Config) -> Result<(), Refused> {
+    is_there(&[("master key", Some(PathBuf::from(&config.master_key.file)))])
+}
+
+fn is_there(files: &[(&str, Option<PathBuf>)]) -> Result<(), Refused> {
+    for (what, path) in files {
+        if let Some(path) = path.as_ref().filter(|path| !path.exists()) {
             return Err(Refused(format!(
                 "there is no {what} at {}: name the configuration of the server by --config, or run \
                  this in its folder",
-                absolute(&path)
+                absolute(path)
             )));
         }
     }

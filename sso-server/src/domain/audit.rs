@@ -65,6 +65,9 @@ pub enum Act {
     AdminTokenRevoked,
     /// The audit log was exported.
     AuditExported,
+    /// The database was put back from a backup: what happened between the line before and this one
+    /// is not in the log.
+    Restored,
 }
 
 impl Act {
@@ -90,6 +93,7 @@ impl Act {
         Self::AdminTokenAdded,
         Self::AdminTokenRevoked,
         Self::AuditExported,
+        Self::Restored,
     ];
 
     /// The word in the database.
@@ -119,6 +123,7 @@ impl Act {
             Self::AdminTokenAdded => "admin_token.added",
             Self::AdminTokenRevoked => "admin_token.revoked",
             Self::AuditExported => "audit.exported",
+            Self::Restored => "database.restored",
         }
     }
 }

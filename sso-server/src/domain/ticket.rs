@@ -66,6 +66,8 @@ pub enum Refusal {
     AlreadyUsed,
     /// The app was disabled since it called.
     AppDisabled,
+    /// Issued before the database was put back from a backup.
+    BeforeRestore,
     /// The session behind it is over.
     SessionOver,
     /// The person's account is disabled, or suspended at this app.
@@ -84,6 +86,7 @@ impl Refusal {
             Self::TooOld => "too_old",
             Self::AlreadyUsed => "already_used",
             Self::AppDisabled => "app_disabled",
+            Self::BeforeRestore => "before_restore",
             Self::SessionOver => "session_over",
             Self::UserBarred => "user_barred",
         }
@@ -124,6 +127,13 @@ pub fn check_max_age(
     // Somebody who proved themselves again since then did so no time before.
     let age = (claims.iat * SECOND - auth_time).div_euclid(SECOND).max(0);
     if max_age.is_none_or(|limit| age <= limit) { Ok(()) } else { Err(Refusal::TooOld) }
+}
+
+/// A ticket from before the database was put back from a backup is void: that it was spent since
+/// the backup nobody knows any more (SECURITY-CASES Q-15). Its time counts in whole seconds; a
+/// restore lasts at least until its second is over. `restored_at` is 0 when there was none.
+pub fn check_restored(claims: &TicketClaims, restored_at: Millis) -> Result<(), Refusal> {
+    if claims.iat > seconds(restored_at) { Ok(()) } else { Err(Refusal::BeforeRestore) }
 }
 
 #[cfg(test)]
@@ -189,6 +199,17 @@ mod tests {
         assert_eq!(with(999_000, 0), Err(Refusal::TooOld));
         assert_eq!((with(940_000, 60), with(939_000, 60)), (Ok(()), Err(Refusal::TooOld)));
         assert_eq!((with(0, i64::MAX), with(0, i64::MIN)), (Ok(()), Err(Refusal::TooOld)));
+    }
+
+    // SECURITY-CASES Q-15.
+    #[test]
+    fn what_was_issued_before_a_restore_is_void() {
+        let issued = TicketClaims { iat: 1_000, ..ticket(None, None) };
+        assert_eq!(check_restored(&issued, 0), Ok(()), "there was none");
+        assert_eq!(check_restored(&issued, 999_999), Ok(()));
+        for restored_at in [1_000_000, 1_000_999, 2_000_000] {
+            assert_eq!(check_restored(&issued, restored_at), Err(Refusal::BeforeRestore));
+        }
     }
 
     // SECURITY-CASES T-13.

@@ -46,10 +46,19 @@ const READ_AT_ONCE: i64 = 1_000;
 
 /// Seals what is old enough. Any number of nodes may come; one does it.
 pub async fn seal(app: &App) -> Stored<()> {
-    let mut unless_since = app.clock.now() - SEAL_EVERY;
+    seal_older_than(app, HORIZON, SEAL_EVERY).await
+}
+
+/// Seals whatever is there, for whoever knows that no transaction is under way.
+pub async fn seal_now(app: &App) -> Stored<()> {
+    seal_older_than(app, -1, 0).await
+}
+
+async fn seal_older_than(app: &App, horizon: Millis, seal_every: Millis) -> Stored<()> {
+    let mut unless_since = app.clock.now() - seal_every;
     for _ in 0..PORTIONS {
         let now = app.clock.now();
-        let until = now - HORIZON;
+        let until = now - horizon;
         if !audit::any_unsealed(&mut *app.db.read().await?, until).await? {
             return Ok(());
         }

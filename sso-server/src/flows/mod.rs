@@ -28,6 +28,7 @@ pub mod push_streams;
 pub mod redeem_ticket;
 pub mod refused_tickets;
 pub mod replace_master_key;
+pub mod restore;
 pub mod secure_account;
 pub mod signing_keys;
 pub mod users;

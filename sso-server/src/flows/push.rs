@@ -452,7 +452,8 @@ async fn write_once(app: &App, node: &str, client: &AppId, step: &Step<'_>) -> S
         }
         Step::PassOver { from, to } => {
             let tests = events::tests_among(&mut tx, client, *from, *to).await?;
-            given_up = (to - from - tests).max(0);
+            let skipped = events::skipped_among(&mut tx, client, *from, *to).await?;
+            given_up = (to - from - skipped - tests).max(0);
             let ours = push_streams::passed_over(&mut tx, client, node, given_up, now).await?;
             if ours {
                 note_in(app, &mut tx, client, contact(*to, now)).await?;

@@ -27,7 +27,7 @@ use crate::{
         audit::{Act, Entry},
         id::{AppSessionId, SessionId, UserId},
         seconds,
-        ticket::{Refusal, Shown, check, check_max_age},
+        ticket::{Refusal, Shown, check, check_max_age, check_restored},
         token::Digest,
     },
     store::{
@@ -354,6 +354,7 @@ fn may_enter<'a>(
     let entrant = entrant
         .filter(|entrant| entrant.user.as_str() == item.claims.sub)
         .ok_or(Denied::Refused(Refusal::SessionOver))?;
+    check_restored(&item.claims, entrant.restored_at).map_err(Denied::Refused)?;
     if entrant.disabled_at.is_some() {
         return Err(Denied::AccountDisabled);
     }

@@ -82,6 +82,21 @@ pub async fn note(tx: &mut Tx, app: &AppId, contact: Contact<'_>) -> Stored<()> 
     Ok(())
 }
 
+/// After a restore: what instances have promised since the backup is not known. Each is taken to have
+/// promised as much as the last time, a moment ago, so that a proof does not say that it refuses
+/// while it may not. `slack` is what polls differ by.
+pub async fn renew_promises(tx: &mut Tx, now: Millis, slack: Millis) -> Stored<()> {
+    sqlx::query(
+        "UPDATE app_instances SET trusted_until = $1 + (trusted_until - last_contact_at)
+         WHERE left_at IS NULL AND trusted_until < 9223372036854775807
+             AND last_contact_at <= trusted_until",
+    )
+    .bind(now.saturating_add(slack))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// The instance says good-bye: nobody waits for it any more. `false` when it is not known.
 pub async fn leave(tx: &mut Tx, app: &AppId, instance: &str, now: Millis) -> Stored<bool> {
     let done =

@@ -1,4 +1,4 @@
-//! `event_logs` and `events`: each app's ordered log.
+//! `event_logs`, `log_gaps` and `events`: each app's ordered log.
 
 use std::sync::LazyLock;
 
@@ -92,6 +92,44 @@ pub async fn lock(tx: &mut Tx, app: &AppId) -> Stored<i64> {
             .fetch_optional(&mut **tx)
             .await?;
     Ok(row.map_or(0, |(head,)| head))
+}
+
+/// Moves the end of an app's log to `floor`, beyond every number that the lost future of a restored
+/// database can have given out; what follows is new to every reader. The caller holds the log
+/// ([`lock`]), whose end is `head`; `false` when that is beyond `floor` already.
+pub async fn jump(tx: &mut Tx, app: &AppId, head: i64, floor: i64) -> Stored<bool> {
+    if head > floor {
+        return Ok(false);
+    }
+    sqlx::query("UPDATE event_logs SET head = $1 WHERE app_id = $2")
+        .bind(floor)
+        .bind(app.as_str())
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query(
+        "INSERT INTO log_gaps (app_id, from_seq, to_seq) VALUES ($1, $2, $3)
+         ON CONFLICT (app_id, from_seq) DO UPDATE SET to_seq = excluded.to_seq",
+    )
+    .bind(app.as_str())
+    .bind(head)
+    .bind(floor)
+    .execute(&mut **tx)
+    .await?;
+    Ok(true)
+}
+
+/// How many of the numbers after `after` up to `until` were never an entry's.
+pub async fn skipped_among(conn: &mut Conn, app: &AppId, after: i64, until: i64) -> Stored<i64> {
+    let gaps: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT from_seq, to_seq FROM log_gaps
+         WHERE app_id = $1 AND to_seq > $2 AND from_seq < $3",
+    )
+    .bind(app.as_str())
+    .bind(after)
+    .bind(until)
+    .fetch_all(conn)
+    .await?;
+    Ok(gaps.into_iter().map(|(from, to)| to.min(until) - from.max(after)).sum())
 }
 
 /// A stored entry.

@@ -24,6 +24,12 @@ pub async fn put(conn: &mut Conn, id: &str, value: &str) -> Stored<()> {
     Ok(())
 }
 
+/// Removes a fact.
+pub async fn remove(conn: &mut Conn, id: &str) -> Stored<()> {
+    sqlx::query("DELETE FROM meta WHERE id = $1").bind(id).execute(conn).await?;
+    Ok(())
+}
+
 /// Writes a fact unless it is there; answers what stands there afterwards. Of several processes
 /// the first decides.
 pub async fn put_first(conn: &mut Conn, id: &str, value: &str) -> Stored<String> {

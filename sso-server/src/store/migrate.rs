@@ -120,6 +120,11 @@ pub async fn is_current(db: &Db) -> Result<bool, MigrateError> {
     Ok(applied.into_iter().map(|(version,)| version).eq(known))
 }
 
+/// Whether this program has the migration.
+pub(super) fn is_known(version: i64) -> bool {
+    MIGRATIONS.iter().any(|migration| migration.version == version)
+}
+
 async fn lock_beside(database: &Path) -> Result<File, MigrateError> {
     let mut path = database.as_os_str().to_owned();
     path.push("-migrating");

@@ -34,8 +34,10 @@ pub mod audit_chain;
 pub mod batches;
 mod commits;
 pub mod confirmations;
+pub mod copies;
 pub mod events;
 mod grouped;
+mod in_use;
 pub mod logouts;
 pub mod meta;
 mod migrate;
@@ -45,6 +47,7 @@ pub mod pending_logins;
 mod postgres;
 pub mod push_streams;
 pub mod redemptions;
+pub mod restores;
 mod session_cache;
 pub mod sessions;
 pub mod signing_keys;
@@ -54,6 +57,7 @@ pub mod users;
 mod wakes;
 
 use std::{
+    fs::File,
     ops::{Deref, DerefMut},
     sync::Arc,
     time::Duration,
@@ -150,11 +154,22 @@ pub enum OpenError {
     /// The SQLite library has the WAL-reset corruption bug (SECURITY-CASES Q-03).
     #[error("SQLite {0} is too old: 3.51.3 or later is needed")]
     OldSqlite(String),
+    /// Somebody puts a backup in its place.
+    #[error("the database {0} is being restored from a backup: try again when that is done")]
+    BeingRestored(String),
 }
 
 enum Kind {
-    Sqlite { writer: Arc<GroupedWriter>, watch: Arc<CommitWatch>, cache: Arc<SessionCache> },
-    Postgres { lookups: sessions::Lookups },
+    Sqlite {
+        writer: Arc<GroupedWriter>,
+        watch: Arc<CommitWatch>,
+        cache: Arc<SessionCache>,
+        /// Keeps a restore out.
+        _in_use: File,
+    },
+    Postgres {
+        lookups: sessions::Lookups,
+    },
 }
 
 /// An open database.

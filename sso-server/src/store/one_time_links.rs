@@ -97,6 +97,15 @@ pub async fn void(conn: &mut Conn, purpose: Purpose, now: Millis) -> Stored<()> 
     Ok(())
 }
 
+/// Voids all links, of every purpose; answers how many there were.
+pub async fn void_all(tx: &mut Tx, now: Millis) -> Stored<u64> {
+    let done = sqlx::query("UPDATE one_time_links SET used_at = $1 WHERE used_at IS NULL")
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(done.rows_affected())
+}
+
 /// Voids all links of an account. Whoever changes the account too does this first, as using a link
 /// does: of two that meet, one waits, and neither waits for the other.
 pub async fn void_of_user(conn: &mut Conn, user: &UserId, now: Millis) -> Stored<()> {

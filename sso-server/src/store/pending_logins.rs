@@ -58,6 +58,15 @@ pub async fn take(tx: &mut Tx, digest: &Digest, now: Millis) -> Stored<Option<Pe
     }))
 }
 
+/// Voids all of them.
+pub async fn void_all(tx: &mut Tx, now: Millis) -> Stored<()> {
+    sqlx::query("UPDATE pending_logins SET used_at = $1 WHERE used_at IS NULL")
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
 /// Forgets those that have expired.
 pub async fn prune(conn: &mut Conn, expired_before: Millis) -> Stored<u64> {
     let done = sqlx::query("DELETE FROM pending_logins WHERE expires_at < $1")

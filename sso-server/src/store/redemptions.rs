@@ -106,6 +106,8 @@ pub struct Entrant {
     pub profile: Profile,
     /// The version of the app registry, which does not change before the transaction ends.
     pub registry_version: i64,
+    /// When the database was last put back from a backup; 0 when it never was.
+    pub restored_at: Millis,
     /// Standing at the apps entered so far.
     pub activations: HashMap<String, (ActivationState, Millis)>,
 }
@@ -176,6 +178,7 @@ pub async fn lock_entrants(
             disabled_at: None,
             profile: Profile::default(),
             registry_version: 0,
+            restored_at: 0,
             activations: HashMap::new(),
         };
         entrants.insert(id, entrant);
@@ -223,8 +226,9 @@ async fn touch(tx: &mut Tx, unseen: &[SessionId], limits: &Limits, now: Millis) 
 async fn fill_in_people(tx: &mut Tx, entrants: &mut HashMap<String, Entrant>) -> Stored<()> {
     const SELECT: &str = "SELECT u.id, u.disabled_at, u.username, u.nickname, u.email,
             u.email_verified_at, u.locale, u.avatar_url, u.profile, u.app_flag, u.ac_flag, a.app_id,
-            a.state, a.since, r.version
-         FROM users u JOIN registry r ON r.id = 'apps' LEFT JOIN activations a ON a.user_id = u.id
+            a.state, a.since, r.version, e.version
+         FROM users u JOIN registry r ON r.id = 'apps' JOIN registry e ON e.id = 'restored'
+         LEFT JOIN activations a ON a.user_id = u.id
          WHERE u.id IN (";
     static SQL: LazyLock<Padded> =
         LazyLock::new(|| Padded::locking_list(SELECT, 0, "FOR SHARE OF r"));
@@ -244,6 +248,7 @@ async fn fill_in_people(tx: &mut Tx, entrants: &mut HashMap<String, Entrant>) ->
             if entrant.profile.username.is_empty() {
                 entrant.disabled_at = row.try_get(1)?;
                 entrant.registry_version = row.try_get(14)?;
+                entrant.restored_at = row.try_get(15)?;
                 entrant.profile = Profile {
                     username: row.try_get(2)?,
                     nickname: row.try_get(3)?,

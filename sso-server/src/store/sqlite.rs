@@ -14,7 +14,7 @@ use sqlx::{
 
 use super::{
     ACQUIRE_WITHIN, Db, Kind, OpenError, Options, apps, commits::CommitWatch,
-    grouped::GroupedWriter, session_cache::SessionCache, wakes::Wakes,
+    grouped::GroupedWriter, in_use, session_cache::SessionCache, wakes::Wakes,
 };
 
 pub(super) const WRITER_PRAGMAS: &[&str] = &[
@@ -38,12 +38,12 @@ impl Db {
                 source,
                 help: "Check that the folder exists and that this user may write to it.",
             };
+        let Some(in_use) = in_use::together(&path).map_err(|error| unreachable(error.into()))?
+        else {
+            return Err(OpenError::BeingRestored(path.display().to_string()));
+        };
         create_private_file(&path).map_err(|error| unreachable(error.into()))?;
-        // One spelling for all, with only the options that we chose.
-        let url = format!("sqlite://{}?mode=rw", path.display());
-        let connect = AnyConnectOptions::from_str(&url)
-            .map_err(|error| unreachable(error.into()))?
-            .disable_statement_logging();
+        let connect = connect_options(&path).map_err(|error| unreachable(error.into()))?;
 
         let mut writer = connect.connect().await.map_err(|error| unreachable(error.into()))?;
         for pragma in WRITER_PRAGMAS {
@@ -75,9 +75,15 @@ impl Db {
         let watch = Arc::new(CommitWatch::new(&path));
         let wakes = Arc::new(Wakes::default());
         let writer = GroupedWriter::new(writer, connect, watch.clone(), cache.clone());
-        let kind = Kind::Sqlite { writer: Arc::new(writer), watch, cache };
+        let kind = Kind::Sqlite { writer: Arc::new(writer), watch, cache, _in_use: in_use };
         Ok(Self { kind, readers, wakes, apps: apps::Registry::default() })
     }
+}
+
+/// One spelling for all, with only the options that we chose. The file must be there.
+pub(super) fn connect_options(path: &Path) -> sqlx::Result<AnyConnectOptions> {
+    let url = format!("sqlite://{}?mode=rw", path.display());
+    Ok(AnyConnectOptions::from_str(&url)?.disable_statement_logging())
 }
 
 /// Of two processes that open a new file at once each can hold a lock that the other one's change to
@@ -94,7 +100,7 @@ async fn set(writer: &mut AnyConnection, pragma: &'static str) -> sqlx::Result<(
     }
 }
 
-fn is_busy(error: &sqlx::Error) -> bool {
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     const SQLITE_BUSY: u32 = 5;
     let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
     // The low byte: above it stands in which way.

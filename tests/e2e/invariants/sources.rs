@@ -77,8 +77,8 @@ fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
         ("sessions::end(", &["flows/end_session.rs"]),
         ("app_sessions::end_of_sessions(", &["flows/end_session.rs"]),
         ("app_sessions::end_these(", &["flows/end_session.rs"]),
-        // The doctor tells of a session that never was.
-        ("events::append(", &["flows/doctor.rs", "flows/end_session.rs"]),
+        // The doctor tells of a session that never was, a restore of those that nobody knows any more.
+        ("events::append(", &["flows/doctor.rs", "flows/end_session.rs", "flows/restore.rs"]),
         // Tickets are signed …
         ("tokens::ticket::sign(", &["flows/issue_ticket.rs"]),
         ("issue_ticket(app,", &["web/pages/login_request.rs"]),
