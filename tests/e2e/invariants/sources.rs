@@ -85,7 +85,7 @@ fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
         // … spent, and turned into app sessions.
         ("INSERT INTO spent_tickets", &["store/redemptions.rs"]),
         ("INSERT INTO app_sessions", &["store/redemptions.rs"]),
-        ("redemptions::record(", &["flows/redeem_ticket.rs"]),
+        ("redemptions::record(", &["flows/redeem_ticket/together.rs"]),
         // Whoever holds a live session has read its row.
         ("LiveSession {", &["domain/session.rs", "store/sessions.rs"]),
     ];
