@@ -3,5 +3,6 @@
 mod api;
 mod chain;
 mod console;
+mod doctor;
 mod scene;
 mod seen;
