@@ -69,6 +69,11 @@ const UNHEARD: &str = r#"(() => {
   return missing;
 })()"#;
 
+/// Buttons whose words do not fit into them, or that were squeezed into a tower.
+const SQUEEZED: &str = r#"[...document.querySelectorAll('.button')]
+  .filter((b) => b.checkVisibility() && (b.scrollWidth > b.clientWidth + 1 || b.clientHeight > Math.max(60, b.clientWidth)))
+  .map((b) => `${b.clientWidth} x ${b.clientHeight} ${b.textContent.trim()}`)"#;
+
 /// Looks at the open page, which may have been answered with an error status.
 async fn inspect(browser: &Chromium, look: Look, name: &str, error: bool) {
     let shade = if look.dark { "dark" } else { "light" };
@@ -77,6 +82,7 @@ async fn inspect(browser: &Chromium, look: Look, name: &str, error: bool) {
     browser.picture(&name).await;
     assert_eq!(browser.ask(PALE).await, json!([]), "{name}: too pale");
     assert_eq!(browser.ask(UNHEARD).await, json!([]), "{name}: missing");
+    assert_eq!(browser.ask(SQUEEZED).await, json!([]), "{name}: squeezed");
     let [page, window] =
         ["scrollWidth", "clientWidth"].map(|width| format!("document.documentElement.{width}"));
     assert_eq!(browser.ask(&page).await, browser.ask(&window).await, "{name}: scrolls sideways");

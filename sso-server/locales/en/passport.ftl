@@ -38,8 +38,8 @@ signed-out-again = Sign in again
 
 progress-title = What the sites say
 progress-label = How far each site is
-progress-confirmed-after = confirmed after { $time }
-progress-confirmed = confirmed
+progress-confirmed-after = confirmed after { $time },
+progress-confirmed = confirmed,
 progress-waiting = not confirmed yet; refuses by itself at the latest on
 progress-waiting-nobody = cannot confirm; its sessions run out by
 progress-waiting-for =
@@ -47,7 +47,7 @@ progress-waiting-for =
         [one] One of its servers has not answered since
        *[other] { $n } of its servers have not answered since
     }
-progress-over = had run out already
+progress-over = had run out already,
 duration-ms = { $n } ms
 duration-s = { $n } s
 duration-min = { $n } min

@@ -4,5 +4,6 @@ mod api;
 mod chain;
 mod console;
 mod doctor;
+mod running;
 mod scene;
 mod seen;
