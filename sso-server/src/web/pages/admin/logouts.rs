@@ -68,7 +68,17 @@ pub struct ShownLogout {
     pub app_sessions: i64,
 }
 
-async fn shown(web: &Web, row: &LogoutRow) -> Result<ShownLogout, PageError> {
+/// Who is neither an admin nor an app nor a token, and the message for it.
+const ACTORS: [(&str, &str); 6] = [
+    ("user", "by-user"),
+    ("operator", "by-operator"),
+    ("clock", "by-clock"),
+    ("a newer login", "by-newer-login"),
+    ("another login in this browser", "by-another-login"),
+    ("second use of a ticket", "by-second-use"),
+];
+
+async fn shown(web: &Web, row: &LogoutRow, locale: Locale) -> Result<ShownLogout, PageError> {
     let mut connection = web.app.db.read().await?;
     let person = match &row.user {
         Some(id) => users::find(&mut connection, id).await?.map(|u| (u.id.into(), u.username)),
@@ -76,12 +86,17 @@ async fn shown(web: &Web, row: &LogoutRow) -> Result<ShownLogout, PageError> {
     };
     // An admin is written down by id; no other actor's word is one.
     let by = users::find(&mut connection, &row.actor.as_str().into()).await?;
+    let by = match (by, ACTORS.iter().find(|(word, _)| *word == row.actor)) {
+        (Some(admin), _) => admin.username,
+        (None, Some((_, key))) => message(locale, key, &[])?,
+        (None, None) => row.actor.clone(),
+    };
     let reach = row.reach.as_deref().and_then(reach_of);
     Ok(ShownLogout {
         id: row.id.to_string(),
         at: row.at,
         cause: row.cause.as_str().replace('_', "-"),
-        by: by.map_or_else(|| row.actor.clone(), |admin| admin.username),
+        by,
         reason: row.reason.clone(),
         person,
         reach: reach.map(|reach| match reach {
@@ -126,9 +141,10 @@ pub async fn list(
             None => logouts::latest(&mut connection, SHOWN).await?,
         }
     };
+    let locale = Locale::of(&request, web.view.default_locale);
     let mut all = Vec::with_capacity(rows.len());
     for row in &rows {
-        all.push(shown(&web, row).await?);
+        all.push(shown(&web, row, locale).await?);
     }
     let full = i64::try_from(rows.len()).is_ok_and(|found| found == SHOWN);
     let last = rows.last().filter(|_| full);
@@ -337,7 +353,7 @@ pub async fn show(
     let locale = Locale::of(&request, web.view.default_locale);
     let page = LogoutPage {
         frame: admin.frame(&web, &request, "logouts", None),
-        logout: shown(&web, &proof.logout).await?,
+        logout: shown(&web, &proof.logout, locale).await?,
         progress: Running::of(&proof, left(&web, &proof).await?, locale, web.app.clock.now())?,
     };
     Ok(Page::draw(&web, &request, "admin/logout.html", &page)?.finish())
