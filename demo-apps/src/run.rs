@@ -61,7 +61,13 @@ pub fn serve(
             .wrap(sessions.build())
     };
     listener.set_nonblocking(true)?;
-    let server = HttpServer::new(factory).workers(1).disable_signals().listen(listener)?.run();
+    let server = HttpServer::new(factory)
+        .workers(1)
+        .disable_signals()
+        // A tab that is closed gives back the stream that it followed by, at once.
+        .h1_allow_half_closed(false)
+        .listen(listener)?
+        .run();
     Ok((server, handle))
 }
 

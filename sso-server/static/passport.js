@@ -17,6 +17,26 @@ const inOwnManner = (within) => {
 };
 inOwnManner(document);
 
+// Words and the moment that they lead up to, made without markup: our own Trusted Types policy
+// keeps script from making markup of text.
+const words = ({ text, at }) => {
+  if (!at) return [text];
+  const time = document.createElement("time");
+  time.dateTime = time.textContent = at;
+  return [`${text} `, time];
+};
+const fill = (line, app) => {
+  line.className = app.state;
+  line.querySelector(".state").replaceChildren(...words(app));
+  line.querySelector(".details").replaceChildren(...app.details.map((detail) => {
+    const made = document.createElement("li");
+    if (detail.bad) made.className = "bad";
+    made.append(...words(detail));
+    return made;
+  }));
+  inOwnManner(line);
+};
+
 // How far a logout has come: the list fills in as the sites confirm.
 const follow = async (list) => {
   for (let pause = 500; list.dataset.follow; ) {
@@ -24,19 +44,23 @@ const follow = async (list) => {
       const answer = await fetch(list.dataset.follow, { cache: "no-store" });
       if (answer.status === 404) return;
       if (!answer.ok) throw new Error(answer.status);
-      const { follow, apps, tally } = await answer.json();
+      const { follow, apps, tally, bar } = await answer.json();
+      const shown = document.getElementById("bar");
       // A logout that is still being carried out may reach more sites.
-      if (apps.length !== list.children.length) return location.reload();
+      if (apps.length !== list.children.length || Boolean(bar) !== Boolean(shown)) {
+        return location.reload();
+      }
       if (tally) document.getElementById("tally").textContent = tally;
-      apps.forEach((app, place) => {
-        const line = list.children[place];
-        line.className = app.state;
-        line.querySelector(".state span").textContent = app.text;
-        if (!app.until) line.querySelector("time")?.remove();
-      });
+      if (bar) {
+        [shown.max, shown.value] = [bar.max, bar.value];
+        document.getElementById("bar-text").textContent = bar.text;
+      }
+      apps.forEach((app, place) => fill(list.children[place], app));
       if (follow) list.dataset.follow = follow;
       else delete list.dataset.follow;
       pause = 500;
+      // In a logout of many something changes all the time; looking at it must not slow it down.
+      await new Promise((resolve) => setTimeout(resolve, 250));
     } catch {
       await new Promise((resolve) => setTimeout(resolve, pause));
       pause = Math.min(pause * 2, 15000);

@@ -1,7 +1,9 @@
 // Passport in the page of an app. Put it on every page that shows somebody signed in:
 //   <script defer src="https://sso.example/sso.js" data-mount="/sso"></script>
 // It follows the app's own `/sso/stream` and says at once when the session of this page is over,
-// why, and what can be done about it. One tab listens; the others hear it from that one. Colours:
+// why, and what can be done about it; and when the app has not heard from Passport for too long. One
+// tab listens; the others hear from that one that there is something to look at, and look for
+// themselves: whoever has signed in again meanwhile is not signed out by old news. Colours:
 // --passport-ground, --passport-ink, --passport-accent, --passport-on-accent.
 "use strict";
 (() => {
@@ -26,6 +28,10 @@
       again: "Sign in again",
       not_me: "This was not me",
       close: "Close",
+      away: "The sign-in service cannot be reached at the moment. You are not signed out; this page may ask you to wait.",
+      on: (browser, system) => `${browser} on ${system}`,
+      browser: "a browser",
+      unknown: "an unknown device",
     },
     zh: {
       title: "您已退出登录",
@@ -43,6 +49,10 @@
       again: "重新登录",
       not_me: "这不是我本人操作",
       close: "关闭",
+      away: "暂时无法连接登录服务。您并未退出登录，但此页面可能需要稍候。",
+      on: (browser, system) => `${system} 上的 ${browser}`,
+      browser: "浏览器",
+      unknown: "未知设备",
     },
     ru: {
       title: "Вы вышли",
@@ -60,12 +70,24 @@
       again: "Войти снова",
       not_me: "Это не я",
       close: "Закрыть",
+      away: "Служба входа сейчас недоступна. Вы не вышли, но странице, возможно, придётся подождать.",
+      on: (browser, system) => `${browser} на ${system}`,
+      browser: "браузер",
+      unknown: "неизвестное устройство",
     },
   };
   const language = (document.documentElement.lang || navigator.language).slice(0, 2);
   const texts = TEXTS[language] || TEXTS.en;
   // Somebody else may have done these; the person should be able to say so.
   const SUSPICIOUS = ["kicked", "user", "app", "password_changed", "factor_changed"];
+
+  // Passport's label of a device, "Firefox on Windows", in the page's language.
+  const device = (label) => {
+    if (label === "Unknown device") return texts.unknown;
+    const [browser, system] = label.split(" on ");
+    const shown = browser === "Browser" ? texts.browser : browser;
+    return system ? texts.on(shown, system) : shown;
+  };
 
   const element = (name, style, text) => {
     const made = document.createElement(name);
@@ -88,6 +110,7 @@
     const cause = over.state === "expired" ? "expired" : over.cause;
     const by = over.replaced_by && {
       ...over.replaced_by,
+      device: device(over.replaced_by.device),
       time: new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" })
         .format(over.replaced_by.at * 1000),
     };
@@ -95,7 +118,7 @@
       : typeof texts[cause] === "string" ? texts[cause] : texts.other;
 
     const dialog = element("dialog", {
-      border: "0", borderRadius: "14px", padding: "1.75rem", maxWidth: "26rem",
+      border: "1px solid rgb(128 128 128 / 35%)", borderRadius: "14px", padding: "1.75rem", maxWidth: "26rem",
       width: "calc(100% - 2.5rem)", boxSizing: "border-box", lineHeight: "1.5",
       background: "var(--passport-ground, Canvas)", color: "var(--passport-ink, CanvasText)",
       boxShadow: "0 20px 60px rgb(0 0 0 / 35%)", fontFamily: "system-ui, sans-serif",
@@ -128,17 +151,58 @@
     dialog.showModal();
   };
 
+  let banner;
+  const away = (is) => {
+    if (is === Boolean(banner) || told) return;
+    dispatchEvent(new CustomEvent("passport:away", { detail: is }));
+    if (!is) {
+      banner.remove();
+      banner = undefined;
+      return;
+    }
+    banner = element("p", {
+      position: "fixed", insetInline: "0", bottom: "0", margin: "0", padding: "0.8rem 1.25rem",
+      zIndex: "2147483647", textAlign: "center", lineHeight: "1.45",
+      background: "var(--passport-ground, Canvas)", color: "var(--passport-ink, CanvasText)",
+      boxShadow: "0 -4px 24px rgb(0 0 0 / 25%)", fontFamily: "system-ui, sans-serif",
+    });
+    banner.id = "passport-away";
+    banner.setAttribute("role", "status");
+    document.body.append(banner);
+    // After it is there, so that it is read out.
+    banner.textContent = texts.away;
+  };
+
   const channel = "BroadcastChannel" in window ? new BroadcastChannel("passport") : null;
-  if (channel) channel.onmessage = (message) => tell(message.data);
+  // Short: the answer is there at once, if there is one.
+  const LOOK = 5000;
+  const look = () => {
+    const source = new EventSource(`${mount}/stream`);
+    const close = setTimeout(() => source.close(), LOOK);
+    source.addEventListener("over", (message) => {
+      clearTimeout(close);
+      source.close();
+      tell(JSON.parse(message.data));
+    });
+  };
+  if (channel) {
+    channel.onmessage = ({ data }) => (data === "over" ? told || look() : away(data === "away"));
+  }
   const listen = () => new Promise((done) => {
     const source = new EventSource(`${mount}/stream`);
     source.addEventListener("over", (message) => {
-      const over = JSON.parse(message.data);
       source.close();
-      channel?.postMessage(over);
-      tell(over);
+      channel?.postMessage("over");
+      away(false);
+      tell(JSON.parse(message.data));
       done();
     });
+    for (const state of ["away", "back"]) {
+      source.addEventListener(state, () => {
+        channel?.postMessage(state);
+        away(state === "away");
+      });
+    }
     // Also after a 204: nobody is signed in here, there is nothing to follow.
     source.addEventListener("error", () => source.readyState === EventSource.CLOSED && done());
   });

@@ -6,10 +6,12 @@ use harness::{
     chromium::{Chromium, Look},
 };
 use serde_json::json;
+use sso_server::domain::session_caps::OnExcess;
 use sso_server::flows::{
     one_time_link,
     users::{self, AddUser},
 };
+use thirtyfour::Key;
 
 use crate::family::Family;
 
@@ -38,7 +40,7 @@ const PALE: &str = r#"(() => {
     const element = texts.currentNode.parentElement, words = texts.currentNode.data;
     if (words.trim() && element.checkVisibility()) check(element, getComputedStyle(element).color, words);
   }
-  for (const input of document.querySelectorAll('input[type=text], input[type=password]'))
+  for (const input of document.querySelectorAll('input:not([type=hidden]), select'))
     check(input, getComputedStyle(input).color, input.name);
   return pale;
 })()"#;
@@ -67,6 +69,11 @@ const UNHEARD: &str = r#"(() => {
   return missing;
 })()"#;
 
+/// Buttons whose words do not fit into them, or that were squeezed into a tower.
+const SQUEEZED: &str = r#"[...document.querySelectorAll('.button')]
+  .filter((b) => b.checkVisibility() && (b.scrollWidth > b.clientWidth + 1 || b.clientHeight > Math.max(60, b.clientWidth)))
+  .map((b) => `${b.clientWidth} x ${b.clientHeight} ${b.textContent.trim()}`)"#;
+
 /// Looks at the open page, which may have been answered with an error status.
 async fn inspect(browser: &Chromium, look: Look, name: &str, error: bool) {
     let shade = if look.dark { "dark" } else { "light" };
@@ -75,6 +82,7 @@ async fn inspect(browser: &Chromium, look: Look, name: &str, error: bool) {
     browser.picture(&name).await;
     assert_eq!(browser.ask(PALE).await, json!([]), "{name}: too pale");
     assert_eq!(browser.ask(UNHEARD).await, json!([]), "{name}: missing");
+    assert_eq!(browser.ask(SQUEEZED).await, json!([]), "{name}: squeezed");
     let [page, window] =
         ["scrollWidth", "clientWidth"].map(|width| format!("document.documentElement.{width}"));
     assert_eq!(browser.ask(&page).await, browser.ask(&window).await, "{name}: scrolls sideways");
@@ -158,6 +166,94 @@ async fn every_page_in_every_light() {
         browser.find("form button").await.click().await.unwrap();
         browser.find(".sign").await;
         inspect(&browser, look, "signed-out", false).await;
+    }
+    browser.quit().await;
+}
+
+/// Signs in by the form of the open page.
+async fn sign_in(browser: &Chromium, name: &str) {
+    let field = browser.find("#username").await;
+    field.clear().await.unwrap();
+    field.send_keys(name).await.unwrap();
+    browser.find("#password").await.send_keys(PASSWORD).await.unwrap();
+    browser.find("form button").await.click().await.unwrap();
+}
+
+#[actix_web::test]
+async fn the_console_and_the_pages_around_a_logout_in_every_light() {
+    let family = Family::with(|config| {
+        config.session.max_per_user = 2;
+        config.session.on_excess = OnExcess::Ask;
+        config.outgoing.allow_loopback = true;
+    })
+    .await;
+    let passport = &family.passport;
+    let sso = passport.url.as_str();
+    let new = AddUser { username: "admin", email: None, admin: true, password: Some(PASSWORD) };
+    users::add(&passport.app, new).await.unwrap();
+    // An app that nobody answers for, so that there is something to wait for and to be told.
+    let receiver = harness::Receiver::start().await;
+    receiver.otherwise(harness::Play::Status(401));
+    let (cw, _) = passport.add_pushed("cw", &receiver.url()).await;
+    cw.poll("web-1", "0", &[("version", "2.4.1"), ("max_staleness", "60")]).await;
+    let looks = [
+        Look { width: 1280, dark: true, language: "en" },
+        Look { width: 1280, dark: false, language: "ru" },
+        Look { width: 390, dark: true, language: "zh" },
+        Look { width: 390, dark: false, language: "ru" },
+    ];
+    let browser = Chromium::start(looks[0]).await;
+    for look in looks {
+        let see = async |path: &str, name: &str| {
+            browser.open(&format!("{sso}{path}")).await;
+            inspect(&browser, look, name, false).await;
+        };
+        browser.look(look).await;
+        let name = format!("{}-{}", look.language, look.width);
+        let person = passport.add_user(&name).await;
+        for _ in 0..2 {
+            cw.enter(&mut passport.signed_in(&name).await).await;
+        }
+        browser.open(&format!("{sso}/admin")).await;
+        sign_in(&browser, "admin").await;
+        browser.find("#query").await;
+        inspect(&browser, look, "console-people", false).await;
+        see("/admin/apps", "console-apps").await;
+        see("/admin/apps/aw", "console-app").await;
+        see("/admin/everybody", "console-everybody").await;
+        see("/admin/audit", "console-audit").await;
+        see(&format!("/admin/people/{person}"), "console-person").await;
+        browser.find(".sessions .act > summary").await.click().await.unwrap();
+        browser.find("#reason-1").await.send_keys("lost laptop").await.unwrap();
+        inspect(&browser, look, "console-person-open", false).await;
+        browser.find("#reason-1").await.send_keys(Key::Enter + "").await.unwrap();
+        browser.find("#progress .details .bad").await;
+        inspect(&browser, look, "console-logout", false).await;
+        see("/admin/logouts", "console-logouts").await;
+        see("/admin/apps/cw", "console-app-failing").await;
+        browser.find("form[action$='/doctor'] button").await.click().await.unwrap();
+        browser.find(".steps .bad").await;
+        inspect(&browser, look, "console-doctor", false).await;
+
+        see("/account/secure", "secure").await;
+        browser.open(&format!("{sso}/logout")).await;
+        browser.find("form button").await.click().await.unwrap();
+        browser.find(".sign").await;
+        cw.enter(&mut passport.signed_in(&name).await).await;
+        browser.open(&format!("{sso}/login")).await;
+        sign_in(&browser, &name).await;
+        browser.find("button[name='end']").await;
+        inspect(&browser, look, "choose", false).await;
+        browser.find("button[name='end']").await.click().await.unwrap();
+        browser.find("#sessions").await;
+        // The other device's end is followed on the account's page, and one's own where it leads.
+        browser.find(".sessions form button").await;
+        browser.find(".head form button").await.click().await.unwrap();
+        browser.find("#progress .waiting").await;
+        inspect(&browser, look, "account-waiting", false).await;
+        browser.open(&format!("{sso}/logout")).await;
+        browser.find("form button").await.click().await.unwrap();
+        browser.find(".sign").await;
     }
     browser.quit().await;
 }

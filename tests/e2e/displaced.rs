@@ -4,7 +4,7 @@ use harness::chromium::{Chromium, Look};
 
 use crate::{family::Family, scene::until};
 
-async fn sign_in(browser: &Chromium, site: &str) {
+pub async fn sign_in(browser: &Chromium, site: &str) {
     browser.open(&format!("{site}/sso/login?next=/")).await;
     browser.find("#username").await.send_keys("goal").await.unwrap();
     browser.find("#password").await.send_keys(harness::PASSWORD).await.unwrap();

@@ -16,6 +16,8 @@ pub struct Family {
     pub passport: Passport,
     pub aw: String,
     pub bw: String,
+    /// Passport, as aw knows it.
+    pub at_aw: client_sdk::actix::Passport,
 }
 
 impl Family {
@@ -35,13 +37,19 @@ impl Family {
             format!("http://{id}.localhost:{}", listener.local_addr().unwrap().port())
         };
         let (aw, bw) = (url("aw", &at_aw), url("bw", &at_bw));
-        open(&passport, AW, at_aw, &aw, &bw).await;
+        let at_aw = open(&passport, AW, at_aw, &aw, &bw).await;
         open(&passport, BW, at_bw, &bw, &aw).await;
-        Self { passport, aw, bw }
+        Self { passport, aw, bw, at_aw }
     }
 }
 
-async fn open(passport: &Passport, site: Site, listener: TcpListener, url: &str, sibling: &str) {
+async fn open(
+    passport: &Passport,
+    site: Site,
+    listener: TcpListener,
+    url: &str,
+    sibling: &str,
+) -> client_sdk::actix::Passport {
     let return_urls = [format!("{url}/sso/callback")];
     let registered = passport
         .add_app_with(site.id, |app| {
@@ -53,6 +61,7 @@ async fn open(passport: &Passport, site: Site, listener: TcpListener, url: &str,
     // A site's own words are constants; here it says where its sibling is this time.
     let sibling: &'static str = sibling.to_owned().leak();
     let site = Site { sibling: (site.sibling.0, sibling), ..site };
-    let (server, _) = run::serve(site, settings, listener, Key::generate()).unwrap();
+    let (server, handle) = run::serve(site, settings, listener, Key::generate()).unwrap();
     actix_web::rt::spawn(server);
+    handle
 }

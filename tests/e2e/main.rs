@@ -32,3 +32,4 @@ mod sdk;
 mod settings;
 mod signs_of_life;
 mod spine;
+mod tabs;

@@ -4,7 +4,10 @@ use client_sdk::wire::Cause;
 use harness::{DAY, NOON, on_both};
 use sso_server::{
     domain::app::AppId,
-    store::app_sessions::{self, EndedAppSession},
+    store::{
+        app_sessions::{self, EndedAppSession},
+        sessions,
+    },
 };
 
 use crate::scene::{CROWD, Scene, crowd, end_app_session, end_of_app, end_of_session, how_many};
@@ -111,6 +114,43 @@ async fn each_way_ends_what_is_meant_and_nothing_else() {
         let none =
             scene.write(async |tx| end_of_app(tx, &nobody, Cause::AppDisabled, NOON).await).await;
         assert!(none.is_empty());
+    })
+    .await;
+}
+
+// What is shown as left of a logout of many is what its portions would still find.
+#[tokio::test]
+async fn what_is_left_of_a_logout_of_many_is_counted_as_its_portions_find_it() {
+    on_both(async |database| {
+        let scene = Scene::on(database).await;
+        let user = scene.user("member").await;
+        let (aw, bw) = (scene.app("aw").await.id, scene.app("bw").await.id);
+        let mut first = None;
+        for _ in 0..3 {
+            let (session, _) = scene.session(&user).await;
+            for app in [&aw, &bw] {
+                first.get_or_insert(scene.app_session(&session, &user, app).await);
+            }
+        }
+        scene.write(async |tx| end_app_session(tx, &first.unwrap(), Cause::App, NOON).await).await;
+        let mut conn = scene.db.read().await.unwrap();
+        for (app, until, wanted) in [(&aw, NOON, 2), (&bw, NOON, 3), (&bw, NOON - 1, 0)] {
+            let counted = app_sessions::count_begun_until(&mut conn, app, until).await.unwrap();
+            let found = app_sessions::portion(&mut conn, app, "", until, 32).await.unwrap().len();
+            assert_eq!((counted, found), (wanted, usize::try_from(wanted).unwrap()), "{app}");
+        }
+        for (device_class, until, wanted) in [
+            (None, NOON, 3),
+            (Some("desktop"), NOON, 3),
+            (Some("phone"), NOON, 0),
+            (None, NOON - 1, 0),
+        ] {
+            let counted =
+                sessions::count_begun_until(&mut conn, device_class, until).await.unwrap();
+            let all = sessions::Portion { device_class, after: "", begun_until: until, limit: 32 };
+            let found = sessions::portion(&mut conn, all).await.unwrap().len();
+            assert_eq!((counted, found), (wanted, usize::try_from(wanted).unwrap()));
+        }
     })
     .await;
 }

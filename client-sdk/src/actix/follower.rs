@@ -10,11 +10,17 @@ pub(super) async fn follow(shared: Weak<Shared>) {
     let mut failures = 0;
     while let Some(shared) = shared.upgrade().filter(|shared| !shared.known().is_closed()) {
         if once(&shared).await {
+            if failures > 0 {
+                // Open pages may have been told that nobody knows.
+                shared.changes.send_modify(|_| ());
+            }
             failures = 0;
             // Passport answers: the moment for what it could not be told.
             shared.unsent.send(&shared.client, now()).await;
         } else {
             failures += 1;
+            // What is known may be too old by now.
+            shared.changes.send_modify(|_| ());
             drop(shared);
             tokio::time::sleep(pause(failures)).await;
         }

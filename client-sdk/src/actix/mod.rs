@@ -4,6 +4,7 @@ mod follower;
 mod receiver;
 mod routes;
 mod signed_in;
+mod sorry;
 mod stream;
 mod unsent;
 
@@ -88,7 +89,9 @@ impl Passport {
 
     /// The routes: `GET /sso/login?next=/path`, `GET /sso/callback`, `POST /sso/logout` (form field
     /// `scope`: `app` or `session`), `GET /sso/stream` (tells open pages when they are signed out;
-    /// put `<script defer src="{passport}/sso.js" data-mount="/sso"></script>` on them), and, when
+    /// put `<script defer src="{passport}/sso.js" data-mount="/sso"></script>` on them; with actix's
+    /// `HttpServer::h1_allow_half_closed(false)` a closed tab gives its stream back at once, without
+    /// it some seconds later), and, when
     /// the settings hold an events secret, `POST /sso/events`.
     pub fn routes(&self) -> impl FnOnce(&mut ServiceConfig) + use<> {
         let passport = self.clone();
@@ -137,6 +140,11 @@ impl Passport {
         self.shared.know().close();
         self.shared.changes.send_replace(true);
         self.client().leave(&self.shared.instance).await.map(|_| ())
+    }
+
+    /// Open pages that are told at once when their session is over, here at this running copy.
+    pub fn open_pages(&self) -> usize {
+        stream::STREAMS_MOST - self.shared.streams.available_permits()
     }
 
     /// Whether sessions can be judged: Passport was heard within the time that this app allows.

@@ -6,13 +6,13 @@ use actix_web::{
     cookie::{Cookie, SameSite, time::Duration},
     http::{
         StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, REFERRER_POLICY},
+        header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY},
     },
     web::{Data, Form, Query},
 };
 use serde::Deserialize;
 
-use super::{Passport, now, signed_in::KEY};
+use super::{Passport, now, signed_in::KEY, sorry::sorry};
 use crate::{
     client::random,
     login::{Answer, Ask, Callback, PENDING_PREFIX, PENDING_SECONDS, Pending, begin, local_path},
@@ -168,15 +168,6 @@ fn redirect(location: &str) -> HttpResponseBuilder {
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((REFERRER_POLICY, "no-referrer"));
     response
-}
-
-/// A plain sentence. Nothing of the request is repeated in it.
-fn sorry(status: StatusCode, text: &'static str) -> HttpResponse {
-    HttpResponse::build(status)
-        .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header((REFERRER_POLICY, "no-referrer"))
-        .body(text)
 }
 
 fn secure(cookie: actix_web::cookie::CookieBuilder<'_>) -> actix_web::cookie::CookieBuilder<'_> {

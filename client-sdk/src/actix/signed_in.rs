@@ -8,13 +8,13 @@ use actix_web::{
     dev::Payload,
     http::{
         Method, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER},
+        header::{CACHE_CONTROL, LOCATION},
     },
     web::Data,
 };
 use std::future::{Ready, ready};
 
-use super::{Passport, now};
+use super::{Passport, now, sorry};
 use crate::{
     events::Verdict,
     session::AppSession,
@@ -144,11 +144,10 @@ impl ResponseError for NotSignedIn {
         let mut response = HttpResponse::build(self.status_code());
         response.insert_header((CACHE_CONTROL, "no-store"));
         match self {
-            Self::GoAndLogIn { location } => response.insert_header((LOCATION, location.as_str())).finish(),
-            Self::Unknown => response
-                .insert_header((RETRY_AFTER, "2"))
-                .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
-                .body("The sign-in service cannot be reached at the moment. You are not signed out; please try again shortly.\n"),
+            Self::GoAndLogIn { location } => {
+                response.insert_header((LOCATION, location.as_str())).finish()
+            }
+            Self::Unknown => sorry::away(),
             Self::Unauthorized | Self::NotSetUp => response.finish(),
         }
     }

@@ -10,9 +10,12 @@ use actix_web::{
     http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
     web::{Bytes, Data},
 };
-use futures_util::stream;
+use futures_util::{StreamExt, future::ready, stream};
 use serde::Serialize;
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::{OwnedSemaphorePermit, watch},
+    time::timeout,
+};
 
 use super::{Passport, Shared, now, signed_in::KEY};
 use crate::{
@@ -22,7 +25,7 @@ use crate::{
 };
 
 /// A quiet stream says that it lives this often; whoever does not take that any more is gone.
-const HEARTBEAT: Duration = Duration::from_secs(20);
+const HEARTBEAT: Duration = Duration::from_secs(10);
 /// Most pages that are told by one running copy of an app. Those beyond learn of it with their next
 /// request.
 pub(super) const STREAMS_MOST: usize = 10_000;
@@ -38,6 +41,11 @@ struct Over {
     replaced_by: Option<Replacement>,
 }
 
+/// Passport was not heard for too long: nobody knows whether the session holds.
+const AWAY: &[u8] = b"event: away\ndata: {}\n\n";
+/// It was heard again.
+const BACK: &[u8] = b"event: back\ndata: {}\n\n";
+
 /// Streams until the session is over, then says so and closes.
 pub(super) async fn stream(passport: Data<Passport>, session: Session) -> HttpResponse {
     // Nobody is signed in: nothing to follow, and an `EventSource` does not come back after a 204.
@@ -49,17 +57,14 @@ pub(super) async fn stream(passport: Data<Passport>, session: Session) -> HttpRe
         return HttpResponse::ServiceUnavailable().insert_header((RETRY_AFTER, "60")).finish();
     };
     let changes = shared.changes.subscribe();
-    let begin = (shared, changes, kept, permit, true);
-    let pieces = stream::unfold(Some(begin), |state| async move {
-        let (shared, mut changes, kept, permit, first) = state?;
-        if first {
-            let piece = Bytes::from_static(b"retry: 2000\n: following\n\n");
-            return Some((Ok(piece), Some((shared, changes, kept, permit, false))));
-        }
-        let piece = next(&shared, &mut changes, &kept).await?;
-        let goes_on = piece.1.then_some((shared, changes, kept, permit, false));
-        Some((Ok::<_, actix_web::Error>(piece.0), goes_on))
+    let open = Open { shared, changes, kept, away: false, _permit: permit };
+    let hello = stream::once(ready(Ok(Bytes::from_static(b"retry: 2000\n: following\n\n"))));
+    let pieces = stream::unfold(Some(open), |state| async move {
+        let mut open = state?;
+        let (piece, goes_on) = open.next().await?;
+        Some((Ok::<_, actix_web::Error>(piece), goes_on.then_some(open)))
     });
+    let pieces = hello.chain(pieces);
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/event-stream"))
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -67,35 +72,52 @@ pub(super) async fn stream(passport: Data<Passport>, session: Session) -> HttpRe
         .streaming(Box::pin(pieces))
 }
 
-/// The next piece, and whether more may follow; `None` when this copy of the app stops.
-async fn next(
-    shared: &Arc<Shared>,
-    changes: &mut watch::Receiver<bool>,
-    kept: &AppSession,
-) -> Option<(Bytes, bool)> {
-    loop {
-        let over = {
-            let known = shared.known();
-            match known.judge(kept, now()) {
-                Verdict::Valid | Verdict::Unknown => None,
-                Verdict::Expired => Some(Over { state: "expired", cause: None, replaced_by: None }),
-                Verdict::Ended(cause) => {
-                    let replaced_by = known.replacement(kept).cloned();
-                    Some(Over { state: "ended", cause, replaced_by })
+/// An open page.
+struct Open {
+    shared: Arc<Shared>,
+    changes: watch::Receiver<bool>,
+    kept: AppSession,
+    /// The page was told that nobody knows.
+    away: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Open {
+    /// The next piece, and whether more may follow; `None` when this copy of the app stops.
+    async fn next(&mut self) -> Option<(Bytes, bool)> {
+        loop {
+            let verdict = {
+                let known = self.shared.known();
+                match known.judge(&self.kept, now()) {
+                    Verdict::Valid => Ok(false),
+                    Verdict::Unknown => Ok(true),
+                    Verdict::Expired => {
+                        Err(Over { state: "expired", cause: None, replaced_by: None })
+                    }
+                    Verdict::Ended(cause) => {
+                        let replaced_by = known.replacement(&self.kept).cloned();
+                        Err(Over { state: "ended", cause, replaced_by })
+                    }
                 }
+            };
+            match verdict {
+                Err(over) => {
+                    let data = serde_json::to_string(&over).unwrap_or_default();
+                    return Some((Bytes::from(format!("event: over\ndata: {data}\n\n")), false));
+                }
+                // A copy that stops knows nothing any more, which is no news to the page.
+                _ if *self.changes.borrow_and_update() => return None,
+                Ok(away) if away != self.away => {
+                    self.away = away;
+                    return Some((Bytes::from_static(if away { AWAY } else { BACK }), true));
+                }
+                Ok(_) => {}
             }
-        };
-        if let Some(over) = over {
-            let data = serde_json::to_string(&over).unwrap_or_default();
-            return Some((Bytes::from(format!("event: over\ndata: {data}\n\n")), false));
-        }
-        if *changes.borrow_and_update() {
-            return None;
-        }
-        match timeout(HEARTBEAT, changes.changed()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return None,
-            Err(_) => return Some((Bytes::from_static(b": still here\n\n"), true)),
+            match timeout(HEARTBEAT, self.changes.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return None,
+                Err(_) => return Some((Bytes::from_static(b": still here\n\n"), true)),
+            }
         }
     }
 }

@@ -38,10 +38,16 @@ signed-out-again = Sign in again
 
 progress-title = What the sites say
 progress-label = How far each site is
-progress-confirmed-after = confirmed after { $time }
-progress-confirmed = confirmed
+progress-confirmed-after = confirmed after { $time },
+progress-confirmed = confirmed,
 progress-waiting = not confirmed yet; refuses by itself at the latest on
-progress-over = had run out already
+progress-waiting-nobody = cannot confirm; its sessions run out by
+progress-waiting-for =
+    { $n ->
+        [one] One of its servers has not answered since
+       *[other] { $n } of its servers have not answered since
+    }
+progress-over = had run out already,
 duration-ms = { $n } ms
 duration-s = { $n } s
 duration-min = { $n } min

@@ -38,10 +38,17 @@ signed-out-again = Войти снова
 
 progress-title = Что ответили сайты
 progress-label = Состояние каждого сайта
-progress-confirmed-after = подтверждено через { $time }
-progress-confirmed = подтверждено
+progress-confirmed-after = подтверждено через { $time },
+progress-confirmed = подтверждено,
 progress-waiting = пока не подтверждено; сам прекратит доступ не позднее
-progress-over = уже истекло само
+progress-waiting-nobody = не может подтвердить; сеансы истекут не позднее
+progress-waiting-for =
+    { $n ->
+        [one] { $n } его сервер не отвечает с
+        [few] { $n } его сервера не отвечают с
+       *[other] { $n } его серверов не отвечают с
+    }
+progress-over = уже истекло само,
 duration-ms = { $n } мс
 duration-s = { $n } с
 duration-min = { $n } мин

@@ -38,10 +38,12 @@ signed-out-again = 重新登录
 
 progress-title = 各站点的确认情况
 progress-label = 每个站点的进度
-progress-confirmed-after = 已确认，用时 { $time }
-progress-confirmed = 已确认
+progress-confirmed-after = 已确认，用时 { $time }，
+progress-confirmed = 已确认，
 progress-waiting = 尚未确认；最迟将自行拒绝于
-progress-over = 此前已过期
+progress-waiting-nobody = 无法确认；其会话最迟过期于
+progress-waiting-for = 有 { $n } 台服务器尚未应答，始于
+progress-over = 此前已过期，
 duration-ms = { $n } 毫秒
 duration-s = { $n } 秒
 duration-min = { $n } 分钟

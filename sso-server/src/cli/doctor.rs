@@ -8,7 +8,7 @@ use super::{Refused, output};
 use crate::{
     app::App,
     domain::{confirmation::PUSH, events_url::EventsUrl, seconds},
-    flows::doctor::{self, Examination, Finding, Verdict},
+    flows::doctor::{self, Asker, Examination, Finding, Verdict},
 };
 
 pub(super) async fn examine(
@@ -17,7 +17,7 @@ pub(super) async fn examine(
     within: Duration,
     json: bool,
 ) -> Result<(), Refused> {
-    let examination = doctor::examine(app, id, within).await?;
+    let examination = doctor::examine(app, id, within, Asker::OPERATOR).await?;
     if json {
         output::json(&as_json(&examination));
     } else {

@@ -33,6 +33,11 @@ impl EventsUrl {
         &self.0
     }
 
+    /// Scheme, host and port, fit to be shown: path and query may hold secrets of the app.
+    pub fn origin(&self) -> String {
+        self.parsed().map_or_else(|_| String::new(), |url| url.origin().ascii_serialization())
+    }
+
     /// The same, parsed.
     pub fn parsed(&self) -> Result<Url, UrlError> {
         checked(&self.0)
@@ -61,6 +66,8 @@ mod tests {
         ] {
             assert!(EventsUrl::register(good).is_ok(), "{good}");
         }
+        let url = EventsUrl::register("https://aw.example:8443/hooks/secret?tenant=1").unwrap();
+        assert_eq!(url.origin(), "https://aw.example:8443");
         for bad in [
             "http://aw.example/events",
             "com.example.app:/events",

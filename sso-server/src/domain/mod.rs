@@ -9,6 +9,7 @@ pub mod events_url;
 pub mod id;
 pub mod password;
 pub mod push;
+pub mod push_step;
 pub mod reach;
 pub mod return_url;
 pub mod session;

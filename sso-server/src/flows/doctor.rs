@@ -21,6 +21,7 @@ use crate::{
         audit::{Act, Entry},
         confirmation::{Confirmation, Listener, PUSH},
         id::{LogoutId, UserId, fresh_text},
+        push_step::remedy,
     },
     store::{
         StoreError, Stored, Topic, app_instances, audit, confirmations,
@@ -35,6 +36,20 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Longest examination.
 pub const LONGEST: Duration = Duration::from_secs(300);
 
+/// Who examines, and from where: for the audit log.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// An admin's user id, or `operator`.
+    pub by: &'a str,
+    /// `None` at the command line.
+    pub address: Option<&'a str>,
+}
+
+impl Asker<'static> {
+    /// Whoever has the command line.
+    pub const OPERATOR: Self = Self { by: "operator", address: None };
+}
+
 /// What was found.
 #[derive(Clone, Debug)]
 pub struct Examination {
@@ -42,6 +57,10 @@ pub struct Examination {
     pub client: Client,
     /// The test's own logout.
     pub logout: LogoutId,
+    /// When nobody's session was ended.
+    pub at: Millis,
+    /// How long it took to write that down.
+    pub written_in: Duration,
     /// Each listener, the events URL first.
     pub findings: Vec<Finding>,
 }
@@ -55,6 +74,8 @@ pub struct Finding {
     pub version: Option<String>,
     /// How it does.
     pub verdict: Verdict,
+    /// How long after the end was written down that was known.
+    pub found_after: Duration,
 }
 
 /// How a listener does.
@@ -90,45 +111,45 @@ impl Examination {
 }
 
 impl Verdict {
-    /// What to do about it.
+    /// What to do about it, as a stable word.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Obeyed { .. } => None,
+            Self::Silent { .. } => Some("silent"),
+            Self::Failed { problem, status, .. } => Some(remedy(problem, *status)),
+        }
+    }
+
+    /// What to do about it, for operators.
     pub fn advice(&self) -> Option<&'static str> {
-        let (problem, status) = match self {
-            Self::Obeyed { .. } => return None,
-            Self::Silent { .. } => {
-                return Some(
-                    "Is this copy of the app still running, and can it reach Passport? One that has stopped for good is forgotten after a week.",
-                );
+        Some(match self.remedy()? {
+            "silent" => {
+                "Is this copy of the app still running, and can it reach Passport? One that has stopped for good is forgotten after a week."
             }
-            Self::Failed { problem, status, .. } => (problem.as_str(), *status),
-        };
-        Some(match (problem, status) {
-            ("dns", _) => {
+            "dns" => {
                 "Is the host of the events URL spelt right, and does this machine's DNS know it?"
             }
-            ("address", _) => {
+            "address" => {
                 "If the app really is in this network, list it in outgoing.allow_networks."
             }
-            ("connect", _) => "Does the app run, and does a firewall let Passport through to it?",
-            ("certificate", _) => {
+            "connect" => "Does the app run, and does a firewall let Passport through to it?",
+            "certificate" => {
                 "Renew the certificate of the events URL's host, or install its chain."
             }
-            ("tls", _) => "Does this port speak HTTPS, with TLS 1.2 or later?",
-            ("timeout", _) => {
+            "tls" => "Does this port speak HTTPS, with TLS 1.2 or later?",
+            "timeout" => {
                 "The app has to answer within 5 seconds: let it note the event, answer, and work afterwards."
             }
-            ("redirect", _) => {
+            "redirect" => {
                 "Register the URL that answers, by sso-server app set ID --events-url URL."
             }
-            ("status", Some(400 | 401 | 403)) => {
+            "signature" => {
                 "The app does not believe the signature: does it hold the present events secret, and is its clock right? sso-server app rotate-events-secret ID makes a new one."
             }
-            ("status", Some(404 | 405 | 410 | 415)) => {
-                "Nothing takes events at this path: is the events URL right?"
-            }
-            ("status", Some(429 | 503)) => "The app is too busy to take events.",
-            ("status", _) => "The app's own log says why.",
-            ("secret", _) => "The master key was replaced: restart this server.",
-            ("setup", _) => "Install the system's root certificates.",
+            "path" => "Nothing takes events at this path: is the events URL right?",
+            "busy" => "The app is too busy to take events.",
+            "secret" => "The master key was replaced: restart this server.",
+            "setup" => "Install the system's root certificates.",
             _ => "The app's own log may say why.",
         })
     }
@@ -149,7 +170,12 @@ pub enum DoctorError {
 }
 
 /// Examines an app for `within` at most. What fails at once is not waited for.
-pub async fn examine(app: &App, id: &str, within: Duration) -> Result<Examination, DoctorError> {
+pub async fn examine(
+    app: &App,
+    id: &str,
+    within: Duration,
+    asker: Asker<'_>,
+) -> Result<Examination, DoctorError> {
     let client = AppId::parse(id).map_err(|_| DoctorError::Unknown(id.to_owned()))?;
     let client = app.db.apps().await?.get(&client).cloned();
     let client = client.ok_or_else(|| DoctorError::Unknown(id.to_owned()))?;
@@ -157,12 +183,19 @@ pub async fn examine(app: &App, id: &str, within: Duration) -> Result<Examinatio
         return Err(DoctorError::Disabled(client.id.clone()));
     }
     let within = within.min(LONGEST);
-    let deadline = Instant::now() + within;
-    let test = end_nobody(app, &client.id, within).await?;
+    let begun = Instant::now();
+    let deadline = begun + within;
+    let test = end_nobody(app, &client.id, within, asker).await?;
     let (push, pull) =
         tokio::try_join!(push(app, &client, &test, deadline), pull(app, &client, &test, deadline))?;
     let findings = push.into_iter().chain(pull).collect();
-    Ok(Examination { client: (*client).clone(), logout: test.logout, findings })
+    Ok(Examination {
+        client: (*client).clone(),
+        logout: test.logout,
+        at: test.at,
+        written_in: test.committed - begun,
+        findings,
+    })
 }
 
 /// The end of nobody's session.
@@ -170,11 +203,12 @@ struct Test {
     logout: LogoutId,
     seq: i64,
     at: Millis,
+    committed: Instant,
     /// Attempts in a row that had failed before.
     failures: i64,
 }
 
-async fn end_nobody(app: &App, client: &AppId, within: Duration) -> Stored<Test> {
+async fn end_nobody(app: &App, client: &AppId, within: Duration, asker: Asker<'_>) -> Stored<Test> {
     let now = app.clock.now();
     // A little longer than anybody waits; then nobody tries to deliver it any more.
     let over_at = now + i64::try_from(within.as_millis()).unwrap_or(MINUTE) + MINUTE;
@@ -211,11 +245,15 @@ async fn end_nobody(app: &App, client: &AppId, within: Duration) -> Stored<Test>
         confirmed_at: None,
     };
     confirmations::add(&mut tx, &logout, &asked).await?;
-    let entry = Entry::new(now, Act::AppExamined).app(client).fact("logout", logout.as_str());
+    let mut entry = Entry::new(now, Act::AppExamined)
+        .app(client)
+        .fact("by", asker.by)
+        .fact("logout", logout.as_str());
+    entry.address = asker.address.map(str::to_owned);
     audit::append(&mut tx, &[entry], &app.random).await?;
     tx.commit().await?;
     let failures = state.and_then(|state| state.trouble).map_or(0, |trouble| trouble.failures);
-    Ok(Test { logout, seq, at: now, failures })
+    Ok(Test { logout, seq, at: now, committed: Instant::now(), failures })
 }
 
 /// By push. We take a turn at the stream ourselves, like any node, so that this works without a
@@ -229,7 +267,10 @@ async fn push(
     if client.events_url.is_none() {
         return Ok(None);
     }
-    let found = |verdict| Some(Finding { listener: PUSH.to_owned(), version: None, verdict });
+    let found = |verdict| {
+        let found_after = test.committed.elapsed();
+        Some(Finding { listener: PUSH.to_owned(), version: None, verdict, found_after })
+    };
     let node = fresh_text(app.clock.now(), &app.random);
     loop {
         if let Turn::Failed(problem) = send_all(app, &node, &client.id, Some(deadline)).await? {
@@ -283,7 +324,8 @@ async fn pull(app: &App, client: &Client, test: &Test, deadline: Instant) -> Sto
                 } else {
                     Verdict::Silent { last_contact_at: one.last_contact_at }
                 };
-                Finding { listener: one.instance, version: one.version, verdict }
+                let found_after = test.committed.elapsed();
+                Finding { listener: one.instance, version: one.version, verdict, found_after }
             };
             return Ok(listeners.into_iter().map(finding).collect());
         }

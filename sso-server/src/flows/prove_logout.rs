@@ -10,6 +10,7 @@ use crate::{
         Millis,
         app::AppId,
         confirmation::{Confirmation, PUSH, Standing},
+        events_url::EventsUrl,
         id::LogoutId,
         push::PushState,
     },
@@ -44,8 +45,10 @@ pub struct AppProof {
     pub confirmation: Confirmation,
     /// How far it is.
     pub standing: Standing,
-    /// How pushing to it does, when that is what it waits for.
+    /// How pushing to it does, while it has not confirmed.
     pub push: Option<PushState>,
+    /// Where its events are pushed.
+    pub url: Option<EventsUrl>,
 }
 
 impl AppProof {
@@ -61,10 +64,14 @@ impl AppProof {
 }
 
 impl Proof {
+    /// Whether every session that it meant has ended at Passport.
+    pub const fn is_carried_out(&self) -> bool {
+        self.logout.reach.is_none() || self.logout.finished_at.is_some()
+    }
+
     /// Whether nothing can be accepted anywhere any more.
     pub fn is_done(&self) -> bool {
-        let carried_out = self.logout.reach.is_none() || self.logout.finished_at.is_some();
-        carried_out && self.apps.iter().all(AppProof::is_done)
+        self.is_carried_out() && self.apps.iter().all(AppProof::is_done)
     }
 }
 
@@ -83,6 +90,16 @@ pub async fn prove_logout(app: &App, id: &LogoutId) -> Stored<Option<Proof>> {
             true => push_streams::find(&mut connection, &confirmation.app).await?,
             false => None,
         };
+        let standing = confirmation.standing(&listeners, app.clock.now());
+        // The last acknowledgement came between the two looks: when it did is written by now, in the
+        // same transaction. (Not so when the last listener refuses by itself.)
+        let confirmation = match standing {
+            Standing::Confirmed { .. } if confirmation.confirmed_at.is_none() => {
+                let again = confirmations::of_logout(&mut connection, id).await?;
+                again.into_iter().find(|one| one.app == confirmation.app).unwrap_or(confirmation)
+            }
+            _ => confirmation,
+        };
         let known = registered.get(&confirmation.app);
         apps.push(AppProof {
             app: confirmation.app.clone(),
@@ -90,6 +107,7 @@ pub async fn prove_logout(app: &App, id: &LogoutId) -> Stored<Option<Proof>> {
             standing: confirmation.standing(&listeners, app.clock.now()),
             confirmation,
             push,
+            url: known.and_then(|app| app.events_url.clone()),
         });
     }
     Ok(Some(Proof { logout, apps }))

@@ -161,6 +161,19 @@ pub async fn portion(
     Ok(rows.into_iter().map(|(id,)| id.into()).collect())
 }
 
+/// How many [`portion`]s would still find, all together.
+pub async fn count_begun_until(conn: &mut Conn, app: &AppId, begun_until: Millis) -> Stored<i64> {
+    let (count,): (i64,) = sqlx::query_as(
+        "SELECT COUNT(*) FROM app_sessions
+         WHERE app_id = $1 AND ended_at IS NULL AND created_at <= $2",
+    )
+    .bind(app.as_str())
+    .bind(begun_until)
+    .fetch_one(conn)
+    .await?;
+    Ok(count)
+}
+
 /// Forgets app sessions that are over since before `over_before`; at most `limit` of them.
 pub async fn prune(conn: &mut Conn, over_before: Millis, limit: i64) -> Stored<u64> {
     let done = sqlx::query(

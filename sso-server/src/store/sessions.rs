@@ -360,6 +360,23 @@ pub async fn portion(conn: &mut Conn, portion: Portion<'_>) -> Stored<Vec<Sessio
     Ok(rows.into_iter().map(|(id,)| id.into()).collect())
 }
 
+/// How many [`portion`]s would still find, all together.
+pub async fn count_begun_until(
+    conn: &mut Conn,
+    device_class: Option<&str>,
+    begun_until: Millis,
+) -> Stored<i64> {
+    let (count,): (i64,) = sqlx::query_as(
+        "SELECT COUNT(*) FROM sessions
+         WHERE ended_at IS NULL AND created_at <= $1 AND ($2 = '' OR device_class = $2)",
+    )
+    .bind(begun_until)
+    .bind(device_class.unwrap_or_default())
+    .fetch_one(conn)
+    .await?;
+    Ok(count)
+}
+
 /// Forgets sessions that ended before `ended_before` and whose app sessions are forgotten; at most
 /// `limit` of them.
 pub async fn prune(conn: &mut Conn, ended_before: Millis, limit: i64) -> Stored<u64> {

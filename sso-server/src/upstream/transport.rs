@@ -287,6 +287,9 @@ fn understood(error: reqwest::Error) -> TransportError {
     }
     if error.is_dns() {
         TransportError::Dns(innermost(&error))
+    } else if error.is_connect() && error.is_timeout() {
+        let within = CONNECT_WITHIN.as_secs();
+        TransportError::Connect(format!("nobody takes it within {within} seconds"))
     } else if error.is_timeout() {
         TransportError::TimedOut
     } else if error.is_connect() {

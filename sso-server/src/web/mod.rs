@@ -238,6 +238,12 @@ fn administering_pages() -> Scope {
         ))
         .service(console_page(
             GET_POST,
+            resource("/apps/{id}/doctor")
+                .route(get().to(pages::admin::doctor::show))
+                .route(post().to(pages::admin::doctor::submit)),
+        ))
+        .service(console_page(
+            GET_POST,
             resource("/everybody")
                 .route(get().to(pages::admin::everybody::show))
                 .route(post().to(pages::admin::everybody::submit)),

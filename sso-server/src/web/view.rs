@@ -145,10 +145,13 @@ fn look_up(state: &State, key: &str, values: &Values<'_>) -> TeraResult<String> 
 /// A message for what is not drawn by a template.
 pub fn message(
     locale: Locale,
-    key: &'static str,
+    key: &str,
     arguments: &[(&'static str, FluentValue<'_>)],
 ) -> Result<String, DrawError> {
-    let missing = |why: &str| DrawError { template: key, source: tera::Error::message(why) };
+    let missing = |why: &str| DrawError {
+        template: "a message",
+        source: tera::Error::message(format!("{key}: {why}")),
+    };
     let language = locale.tag().parse().map_err(|_| missing("not a language"))?;
     let values = arguments.iter().map(|(name, value)| (Cow::Borrowed(*name), value.clone()));
     MESSAGES
@@ -203,10 +206,14 @@ mod tests {
     #[test]
     fn every_language_has_every_message() {
         let keys = |tag: &str| -> Vec<String> {
-            let file = format!("{}/locales/{tag}/passport.ftl", env!("CARGO_MANIFEST_DIR"));
-            let text = std::fs::read_to_string(file).unwrap();
-            let key = |line: &str| Some(line.split_once(" =")?.0.to_owned());
-            text.lines().filter(|line| !line.starts_with(' ')).filter_map(key).collect()
+            let mut keys = Vec::new();
+            for file in ["passport", "admin", "doctor"] {
+                let file = format!("{}/locales/{tag}/{file}.ftl", env!("CARGO_MANIFEST_DIR"));
+                let text = std::fs::read_to_string(file).unwrap();
+                let key = |line: &str| Some(line.split_once(" =")?.0.to_owned());
+                keys.extend(text.lines().filter(|line| !line.starts_with(' ')).filter_map(key));
+            }
+            keys
         };
         for locale in locale::ALL {
             assert_eq!(keys(locale.tag()), keys("en"), "{}", locale.tag());

@@ -21,6 +21,8 @@ fn routes(person: &Member, logout: &str) -> Vec<(Method, String)> {
         get("/admin/apps"),
         get("/admin/apps/aw"),
         post("/admin/apps/aw/logout"),
+        get("/admin/apps/aw/doctor"),
+        post("/admin/apps/aw/doctor"),
         get("/admin/everybody"),
         post("/admin/everybody"),
         get("/admin/logouts"),
@@ -230,7 +232,7 @@ async fn each_site_turns_to_confirmed_in_the_live_view() {
         assert!(!person.browser.is_signed_in().await);
         let page = admin.get(&at).await;
         let text = page.text();
-        for said in ["lost laptop", "member", "admin", "waiting for web-1 (last heard of"] {
+        for said in ["lost laptop", "member", "admin", "waiting for web-1 (1.2), last heard of"] {
             assert!(text.contains(said), "{said} in {text}");
         }
         let follow = |page: &Answer| {
@@ -338,6 +340,7 @@ async fn pages_are_sound_in_every_language_and_hostile_names_stay_text() {
             format!("/admin/people/{}?done=reason", person.id),
             "/admin/apps".to_owned(),
             "/admin/apps/aw".to_owned(),
+            "/admin/apps/aw/doctor".to_owned(),
             "/admin/everybody".to_owned(),
             "/admin/logouts".to_owned(),
             at.clone(),

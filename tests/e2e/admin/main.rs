@@ -3,5 +3,7 @@
 mod api;
 mod chain;
 mod console;
+mod doctor;
+mod running;
 mod scene;
 mod seen;

@@ -1,23 +1,25 @@
 //! The console in Chromium: light, dark, 390 px; a forced logout while the site confirms.
 
 use harness::{
-    PASSWORD, Passport,
+    Database, PASSWORD, Passport, Play, Receiver,
     chromium::{Chromium, Look},
 };
 
 use crate::scene::{add_admin, member};
 
-/// Where screenshots go, if they are wanted.
 async fn shoot(chromium: &Chromium, name: &str) {
+    chromium.settled().await;
     let wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
     assert_eq!(chromium.ask(wide).await, 0, "{name} is wider than the window");
-    let Some(folder) = std::env::var_os("SCREENSHOTS") else { return };
-    let path = std::path::Path::new(&folder).join(format!("{name}.png"));
-    chromium.driver.screenshot(&path).await.unwrap();
+    chromium.picture(&format!("console-{name}")).await;
 }
 
 async fn story(look: Look, tag: &str) {
-    let passport = Passport::start().await;
+    let passport =
+        Passport::with(Database::Sqlite, |config| config.outgoing.allow_loopback = true).await;
+    let receiver = Receiver::start().await;
+    receiver.otherwise(Play::Status(401));
+    let (cw, _) = passport.add_pushed("cw", &receiver.url()).await;
     let aw = passport.add_app_with("aw", |new| new.name = "Aw, the first site").await;
     let bw = passport.add_app_with("bw", |new| new.name = "Bw").await;
     for app in [&aw, &bw] {
@@ -26,6 +28,7 @@ async fn story(look: Look, tag: &str) {
     add_admin(&passport, "admin").await;
     let mut person = member(&passport, "member", &aw).await;
     bw.enter(&mut person.browser).await;
+    cw.enter(&mut person.browser).await;
     passport.signed_in("member").await;
 
     let chromium = Chromium::start(look).await;
@@ -51,9 +54,16 @@ async fn story(look: Look, tag: &str) {
     chromium.find("#progress .confirmed").await;
     assert_eq!(chromium.driver.current_url().await.unwrap().to_string(), url, "by itself");
     shoot(&chromium, &format!("{tag}-logout-confirmed")).await;
-    for page in ["apps", "apps/aw", "everybody", "logouts", "audit"] {
+    for page in ["apps", "apps/aw", "apps/cw", "everybody", "logouts", "audit"] {
         chromium.open(&format!("{}/admin/{page}", passport.url)).await;
         shoot(&chromium, &format!("{tag}-{}", page.replace('/', "-"))).await;
+    }
+    for (app, found) in [("cw", ".steps .bad"), ("cw", ".note.good")] {
+        chromium.open(&format!("{}/admin/apps/{app}", passport.url)).await;
+        chromium.find("form[action$='/doctor'] button").await.click().await.unwrap();
+        chromium.find(found).await;
+        shoot(&chromium, &format!("{tag}-doctor-{}", &found[1..5])).await;
+        receiver.otherwise(Play::Status(204));
     }
     let said = chromium.console().await;
     let bad: Vec<_> = said.iter().filter(|line| !line.contains("favicon")).collect();

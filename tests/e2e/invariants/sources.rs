@@ -169,6 +169,8 @@ const ROUTES: &[(&str, &str, Kind)] = &[
     ("get", "/admin/apps", Kind::Way),
     ("get", "/admin/apps/{id}", Kind::Way),
     ("post", "/admin/apps/{id}/logout", Kind::Act),
+    ("get", "/admin/apps/{id}/doctor", Kind::Way),
+    ("post", "/admin/apps/{id}/doctor", Kind::Asks),
     ("get", "/admin/everybody", Kind::Way),
     ("post", "/admin/everybody", Kind::Act),
     ("get", "/admin/logouts", Kind::Way),

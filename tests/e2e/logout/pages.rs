@@ -87,11 +87,11 @@ async fn nobody_follows_somebody_elses_logout() {
     let good = browser.submit(&form).await.location().to_owned();
     let name = good.split_once("logout=").unwrap().1.to_owned();
     let (id, stamp) = name.split_once('.').unwrap();
-    assert!(browser.get(&good).await.text().contains("not confirmed yet"), "the control");
+    assert!(browser.get(&good).await.text().contains("cannot confirm"), "the control");
     for wrong in [id.to_owned(), format!("{id}."), format!("x{id}.{stamp}"), format!("{id}.{id}")] {
         let page = browser.get(&format!("/logout?logout={wrong}")).await;
         assert_eq!(page.status, 200);
-        assert!(!page.text().contains("not confirmed yet"), "{wrong}");
+        assert!(!page.text().contains("cannot confirm"), "{wrong}");
         let piece = browser.get(&format!("/logout/progress?logout={wrong}&settled=9")).await;
         assert_eq!(piece.status, 404, "{wrong}");
     }

@@ -33,11 +33,7 @@ async fn the_owner_is_in_here_and_nowhere_else() {
         assert_eq!(sent.status, 303, "{}", sent.text());
         let page = owner.get(sent.location()).await;
         assert!(page.text().contains("Your password is changed"), "{}", page.text());
-        assert!(
-            page.text().contains("not confirmed yet"),
-            "aw has not been heard: {}",
-            page.text()
-        );
+        assert!(page.text().contains("cannot confirm"), "aw has not been heard: {}", page.text());
         assert!(!intruder.is_signed_in().await);
         let events = aw.events("0").await.events;
         assert_eq!(events[0].app_session.as_deref(), Some(&*entered.app_session));

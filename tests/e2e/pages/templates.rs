@@ -17,7 +17,7 @@ use sso_server::web::{
         login::LoginPage,
         login_request::Parameters,
         logout::{BackTo, LogoutPage, SignedOutPage},
-        progress::{Progress, ShownApp},
+        progress::{Detail, Progress, ShownApp},
         setup::SetupPage,
     },
     view::{LanguageLink, View},
@@ -143,11 +143,17 @@ fn signed_out(value: &str) -> Vec<(&'static str, SignedOutPage)> {
 /// The apps that confirm a logout, one in each state. Their words come from messages, so only names
 /// and addresses hold what a stranger chose.
 fn progress(value: &str) -> Option<Progress> {
-    let app = |state, until: Option<&str>| ShownApp {
+    let detail = |bad: bool| Detail {
+        text: value.to_owned(),
+        at: (!bad).then(|| "2026-11-22T12:01:00Z".to_owned()),
+        bad,
+    };
+    let app = |state, at: Option<&str>| ShownApp {
         name: value.to_owned(),
         state,
         text: "in words".to_owned(),
-        until: until.map(str::to_owned),
+        at: at.map(str::to_owned),
+        details: vec![detail(true), detail(false)],
     };
     Some(Progress {
         follow: Some(format!("/logout/progress?logout={value}")),

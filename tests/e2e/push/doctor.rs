@@ -3,12 +3,12 @@
 use std::{net::TcpListener, time::Duration};
 
 use harness::{NOON, Passport, Play, Receiver, on_both, process::Home};
-use sso_server::flows::doctor::{DoctorError, Examination, Finding, Verdict, examine};
+use sso_server::flows::doctor::{Asker, DoctorError, Examination, Finding, Verdict, examine};
 
 use super::scene::{CLAIMED, passport};
 
 async fn examined(passport: &Passport, within: u64) -> Examination {
-    examine(&passport.app, "aw", Duration::from_millis(within)).await.unwrap()
+    examine(&passport.app, "aw", Duration::from_millis(within), Asker::OPERATOR).await.unwrap()
 }
 
 fn only(examination: &Examination) -> &Finding {
@@ -175,10 +175,10 @@ async fn nothing_listens_and_nobody_is_there() {
     passport.add_app("aw").await;
     let examination = examined(&passport, 30_000).await;
     assert!(!examination.is_healthy() && examination.findings.is_empty());
-    let unknown = examine(&passport.app, "bw", Duration::from_secs(1)).await;
+    let unknown = examine(&passport.app, "bw", Duration::from_secs(1), Asker::OPERATOR).await;
     assert!(matches!(unknown, Err(DoctorError::Unknown(_))));
     sso_server::flows::apps::disable(&passport.app, "aw").await.unwrap();
-    let disabled = examine(&passport.app, "aw", Duration::from_secs(1)).await;
+    let disabled = examine(&passport.app, "aw", Duration::from_secs(1), Asker::OPERATOR).await;
     assert!(matches!(disabled, Err(DoctorError::Disabled(_))));
 }
 

@@ -44,29 +44,65 @@ pub struct ShownApp {
     pub state: &'static str,
     /// The same in words.
     pub text: String,
-    /// While waiting: at the latest then the app refuses by itself (RFC 3339).
-    pub until: Option<String>,
+    /// The moment that the words lead up to (RFC 3339): of the confirmation; of the end; while
+    /// waiting, from which on the app refuses by itself at the latest.
+    pub at: Option<String>,
+    /// Who is waited for.
+    pub details: Vec<Detail>,
+}
+
+/// A line below an app.
+#[derive(Debug, Serialize)]
+pub struct Detail {
+    /// In words.
+    pub text: String,
+    /// The moment that they lead up to (RFC 3339).
+    pub at: Option<String>,
+    /// Whether somebody has to do something.
+    pub bad: bool,
 }
 
 impl ShownApp {
-    fn of(one: &AppProof, locale: Locale) -> Result<Self, DrawError> {
+    /// Without details. `nobody` is the message for an app of which nothing listens.
+    pub(super) fn of(
+        one: &AppProof,
+        locale: Locale,
+        nobody: &'static str,
+    ) -> Result<Self, DrawError> {
         let say =
             |key, arguments: &[(&'static str, FluentValue<'_>)]| message(locale, key, arguments);
-        let (state, text, until) = match (&one.standing, one.took()) {
-            (Standing::Confirmed { .. }, Some(took)) => {
+        let (state, text, at) = match (&one.standing, one.took()) {
+            (Standing::Confirmed { at }, Some(took)) => {
                 let (number, unit) = in_words(took);
                 let time = say(unit, &[("n", number.into())])?;
-                ("confirmed", say("progress-confirmed-after", &[("time", time.into())])?, None)
+                ("confirmed", say("progress-confirmed-after", &[("time", time.into())])?, at)
             }
-            (Standing::Confirmed { .. }, None) => {
-                ("confirmed", say("progress-confirmed", &[])?, None)
+            (Standing::Confirmed { at }, None) => {
+                ("confirmed", say("progress-confirmed", &[])?, at)
             }
-            (Standing::Waiting { until, .. }, _) => {
-                ("waiting", say("progress-waiting", &[])?, Some(iso(*until)))
+            (Standing::Waiting { until, listeners }, _) => {
+                let key = if listeners.is_empty() { nobody } else { "progress-waiting" };
+                ("waiting", say(key, &[])?, until)
             }
-            (Standing::Over { .. }, _) => ("over", say("progress-over", &[])?, None),
+            (Standing::Over { at }, _) => ("over", say("progress-over", &[])?, at),
         };
-        Ok(Self { name: one.name.clone(), state, text, until })
+        let (name, at) = (one.name.clone(), Some(iso(*at)));
+        Ok(Self { name, state, text, at, details: Vec::new() })
+    }
+
+    /// For the person concerned: how many of the app's servers are waited for. Their names and what
+    /// is wrong with them is the operators' business.
+    fn for_the_person(one: &AppProof, locale: Locale) -> Result<Self, DrawError> {
+        let mut shown = Self::of(one, locale, "progress-waiting-nobody")?;
+        if let Standing::Waiting { listeners, .. } = &one.standing
+            && !listeners.is_empty()
+        {
+            let servers = [("n", listeners.len().into())];
+            let text = message(locale, "progress-waiting-for", &servers)?;
+            let at = Some(iso(one.confirmation.at));
+            shown.details.push(Detail { text, at, bad: false });
+        }
+        Ok(shown)
     }
 }
 
@@ -84,7 +120,7 @@ impl Progress {
         let name = reference(web, &proof.logout.id);
         let settled = settled(proof);
         let follow = format!("/logout/progress?logout={name}&settled={settled}");
-        let apps = proof.apps.iter().map(|one| ShownApp::of(one, locale));
+        let apps = proof.apps.iter().map(|one| ShownApp::for_the_person(one, locale));
         Ok(Self {
             follow: (!proof.is_done()).then_some(follow),
             apps: apps.collect::<Result<_, _>>()?,

@@ -129,8 +129,9 @@ pub async fn show(
             expires_at: seconds(one.expires_at),
         })
         .collect();
+    let url = client.events_url.as_ref();
     let listeners =
-        listeners.iter().map(|listener| ListenerJson::of(listener, push.as_ref())).collect();
+        listeners.iter().map(|listener| ListenerJson::of(listener, url, push.as_ref())).collect();
     Ok(HttpResponse::Ok().json(OneAppJson { app, listeners, app_sessions, next }))
 }
 

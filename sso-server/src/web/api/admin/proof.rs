@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::{
     domain::{
         confirmation::{Listener, NEVER, PUSH, Standing},
+        events_url::EventsUrl,
         push::PushState,
         seconds,
     },
@@ -94,8 +95,11 @@ pub struct AppProofJson {
 /// A running copy of an app, or its events URL.
 #[derive(Debug, Serialize)]
 pub struct ListenerJson {
-    /// Its name.
+    /// Its name; `@push` of an events URL.
     pub instance: String,
+    /// Of an events URL: scheme, host and port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// Which version of the app it says it is.
     pub version: Option<String>,
     /// Last heard of.
@@ -157,15 +161,17 @@ impl From<&PushState> for PushJson {
 }
 
 impl ListenerJson {
-    /// Of a listener; `push` when the app's events are pushed.
-    pub fn of(listener: &Listener, push: Option<&PushState>) -> Self {
+    /// Of a listener; `url` and `push` when the app's events are pushed.
+    pub fn of(listener: &Listener, url: Option<&EventsUrl>, push: Option<&PushState>) -> Self {
+        let pushed = listener.instance == PUSH;
         Self {
             instance: listener.instance.clone(),
+            origin: url.filter(|_| pushed).map(EventsUrl::origin),
             version: listener.version.clone(),
             last_contact_at: seconds(listener.last_contact_at),
             refuses_at: (listener.trusted_until != NEVER).then(|| seconds(listener.trusted_until)),
             left_at: listener.left_at.map(seconds),
-            push: push.filter(|_| listener.instance == PUSH).map(PushJson::from),
+            push: push.filter(|_| pushed).map(PushJson::from),
         }
     }
 }
@@ -186,9 +192,8 @@ impl From<&AppProof> for AppProofJson {
             Standing::Confirmed { .. } => ("confirmed", Vec::new(), None),
             Standing::Over { .. } => ("over", Vec::new(), None),
             Standing::Waiting { listeners, until } => {
-                let waiting =
-                    listeners.iter().map(|listener| ListenerJson::of(listener, one.push.as_ref()));
-                ("waiting", waiting.collect(), Some(*until))
+                let of = |listener| ListenerJson::of(listener, one.url.as_ref(), one.push.as_ref());
+                ("waiting", listeners.iter().map(of).collect(), Some(*until))
             }
         };
         Self {

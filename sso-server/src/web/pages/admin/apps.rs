@@ -9,19 +9,20 @@ use serde::{Deserialize, Serialize};
 use super::{
     super::{Page, error::PageError},
     AdminState, Frame, forced, href,
+    listeners::ShownListener,
     people::ActForm,
 };
 use crate::{
     domain::{
         app::{App as Client, AppId},
-        confirmation::{Listener, NEVER, PUSH},
+        push::PushState,
         reach::Reach,
     },
     flows::{
         apps,
         force_logout::{Whom, force_logout},
     },
-    store::{app_instances, app_sessions},
+    store::{app_instances, app_sessions, push_streams},
     web::{
         Web,
         input::{Form, Query},
@@ -52,47 +53,28 @@ pub struct ShownClient {
     pub disabled: bool,
     /// Live sessions at it.
     pub sessions: i64,
+    /// How pushing to it does: `ok`, `failing` or `dead`; `None` when nothing is pushed to it.
+    pub push: Option<&'static str>,
     /// Who listens for it.
     pub listeners: Vec<ShownListener>,
-}
-
-/// A running copy of an app, or its events URL.
-#[derive(Debug, Serialize)]
-pub struct ShownListener {
-    /// Its name; `None` for the events URL.
-    pub name: Option<String>,
-    /// The version of the app that it says it is.
-    pub version: Option<String>,
-    /// Last heard of.
-    pub last_contact_at: i64,
-    /// From here on it refuses by itself, if it promised to.
-    pub refuses_at: Option<i64>,
-    /// It said good-bye.
-    pub left_at: Option<i64>,
-}
-
-impl From<Listener> for ShownListener {
-    fn from(listener: Listener) -> Self {
-        Self {
-            name: (listener.instance != PUSH).then_some(listener.instance),
-            version: listener.version,
-            last_contact_at: listener.last_contact_at,
-            refuses_at: (listener.trusted_until != NEVER).then_some(listener.trusted_until),
-            left_at: listener.left_at,
-        }
-    }
 }
 
 async fn shown(web: &Web, client: &Client) -> Result<ShownClient, PageError> {
     let now = web.app.clock.now();
     let mut connection = web.app.db.read().await?;
     let listeners = app_instances::of_app(&mut connection, &client.id).await?;
+    let push = match client.events_url {
+        Some(_) => push_streams::find(&mut connection, &client.id).await?,
+        None => None,
+    };
+    let listener = |one| ShownListener::of(one, client.events_url.as_ref(), push.as_ref());
     Ok(ShownClient {
         id: client.id.to_string(),
         name: client.name.clone(),
         disabled: client.disabled_at.is_some(),
         sessions: app_sessions::count_live_at(&mut connection, &client.id, now).await?,
-        listeners: listeners.into_iter().map(ShownListener::from).collect(),
+        push: push.as_ref().map(PushState::word),
+        listeners: listeners.into_iter().map(listener).collect(),
     })
 }
 
@@ -180,7 +162,7 @@ pub async fn show(
     Ok(Page::draw(&web, &request, "admin/app.html", &page)?.finish())
 }
 
-async fn known(web: &Web, id: &str) -> Result<Client, PageError> {
+pub(super) async fn known(web: &Web, id: &str) -> Result<Client, PageError> {
     let id = AppId::parse(id).map_err(|_| PageError::NotFound)?;
     let apps = web.app.db.apps().await?;
     apps.get(&id).map(|client| (**client).clone()).ok_or(PageError::NotFound)

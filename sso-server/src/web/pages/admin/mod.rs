@@ -3,7 +3,9 @@
 
 pub mod apps;
 pub mod audit;
+pub mod doctor;
 pub mod everybody;
+pub mod listeners;
 pub mod logouts;
 pub mod people;
 
