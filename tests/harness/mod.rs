@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod browser;
+pub mod cable;
 pub mod chromium;
 pub mod database;
 pub mod faults;
@@ -18,6 +19,7 @@ pub mod receiver;
 pub use self::{
     app::TestApp,
     browser::{Answer, Browser, Form},
+    cable::Cable,
     database::{Database, on_both},
     passport::{PASSWORD, Passport},
     process::Node,
