@@ -12,6 +12,7 @@ pub mod database;
 pub mod faults;
 pub mod load;
 pub mod passport;
+pub mod private_postgres;
 pub mod process;
 pub mod raw;
 pub mod receiver;
@@ -22,6 +23,7 @@ pub use self::{
     cable::Cable,
     database::{Database, on_both},
     passport::{PASSWORD, Passport},
+    private_postgres::PrivatePostgres,
     process::Node,
     receiver::{Play, Receiver},
 };

@@ -4,5 +4,13 @@
 //!
 //! Short by default; `PASSPORT_KILLS=100` makes the loops long.
 
+mod books;
 mod cut;
+mod killed_app;
+mod killed_database;
+mod killed_passport;
+mod late;
+mod nodes;
+mod returned;
 mod scene;
+mod steps;
