@@ -11,6 +11,7 @@ mod killed_database;
 mod killed_passport;
 mod late;
 mod nodes;
+mod partition;
 mod returned;
 mod scene;
 mod steps;
