@@ -37,6 +37,10 @@ struct State {
     mute: bool,
     /// Connections are broken off rather than closed.
     resets: bool,
+    /// Connections so far.
+    number: u64,
+    /// The first so many of them pass nothing on for ever.
+    lost: u64,
     /// Which connections are meant: those from before the last change of ends are over.
     generation: u64,
 }
@@ -47,6 +51,7 @@ impl Cable {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap().into_std().unwrap();
         let address = listener.local_addr().unwrap();
         let (state, watch) = watch::channel(State::default());
+        let counts = state.clone();
         let held = Arc::<AtomicUsize>::default();
         let counted = held.clone();
         // A thread of its own: tests block theirs while they run commands.
@@ -56,6 +61,7 @@ impl Cable {
             runtime.block_on(async move {
                 let listener = TcpListener::from_std(listener).unwrap();
                 while let Ok((client, _)) = listener.accept().await {
+                    counts.send_modify(|state| state.number += 1);
                     tokio::spawn(carry(client, watch.clone(), counted.clone()));
                 }
             });
@@ -68,21 +74,36 @@ impl Cable {
         self.state.send_modify(|state| {
             let same = state.leads_to == Some(target);
             let generation = state.generation + u64::from(!same);
-            *state = State { leads_to: Some(target), generation, ..State::default() };
+            let (number, lost) = (state.number, state.lost);
+            *state = State { leads_to: Some(target), generation, number, lost, ..State::default() };
+        });
+    }
+
+    /// Connections are to be had again, but those that were there when it was cut are never heard of
+    /// any more: the other end is another machine now.
+    pub fn replace(&self) {
+        self.state.send_modify(|state| {
+            (state.deaf, state.mute, state.lost) = (false, false, state.number);
         });
     }
 
     /// Everybody is hung up on, and nobody is there.
     pub fn unplug(&self) {
         self.state.send_modify(|state| {
-            *state = State { generation: state.generation + 1, ..State::default() };
+            let (generation, number) = (state.generation + 1, state.number);
+            *state = State { generation, number, ..State::default() };
         });
     }
 
     /// Everybody's connection is reset, at once and when it begins.
     pub fn reset(&self) {
         self.state.send_modify(|state| {
-            *state = State { resets: true, generation: state.generation + 1, ..State::default() };
+            *state = State {
+                resets: true,
+                generation: state.generation + 1,
+                number: state.number,
+                ..State::default()
+            };
         });
     }
 
@@ -113,6 +134,7 @@ impl Cable {
 
 async fn carry(client: TcpStream, mut watch: watch::Receiver<State>, held: Arc<AtomicUsize>) {
     let begun = *watch.borrow_and_update();
+    let number = begun.number;
     let server = match begun.leads_to {
         Some(target) => TcpStream::connect(target).await.ok(),
         None => None,
@@ -131,8 +153,8 @@ async fn carry(client: TcpStream, mut watch: watch::Receiver<State>, held: Arc<A
     let (mut heard, mut answered) = (watch.clone(), watch.clone());
     let questions = AtomicUsize::new(0);
     let resets = tokio::select! {
-        () = there.on(&mut heard, |state| !state.deaf, &questions) => false,
-        () = back.on(&mut answered, |state| !state.mute, &held) => false,
+        () = there.on(&mut heard, |state| !state.deaf && number > state.lost, &questions) => false,
+        () = back.on(&mut answered, |state| !state.mute && number > state.lost, &held) => false,
         now = watch.wait_for(|state| state.generation != begun.generation) => {
             now.is_ok_and(|state| state.resets)
         }
@@ -159,14 +181,14 @@ impl Pass {
     async fn on(
         &mut self,
         watch: &mut watch::Receiver<State>,
-        open: fn(&State) -> bool,
+        open: impl Fn(&State) -> bool,
         held: &AtomicUsize,
     ) {
         let mut buffer = vec![0; 16 * 1024];
         loop {
             let many = self.from.read(&mut buffer).await.unwrap_or(0);
             let _held = Held::new(held);
-            let lost = watch.wait_for(open).await.is_err();
+            let lost = watch.wait_for(&open).await.is_err();
             if lost || many == 0 {
                 return;
             }
