@@ -43,13 +43,18 @@ fn server() -> String {
 }
 
 async fn create_postgres() -> String {
+    create_at(&server()).await
+}
+
+/// The URL of a new, empty database on the server at `server`.
+pub async fn create_at(server: &str) -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::SeqCst);
     let name = format!("passport_{}_{number}", std::process::id());
-    let mut admin = PgConnection::connect(&format!("{}/postgres", server())).await.unwrap();
+    let mut admin = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
     let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
     admin.execute(sqlx::AssertSqlSafe(drop)).await.unwrap();
     admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
     admin.close().await.unwrap();
-    format!("{}/{name}", server())
+    format!("{server}/{name}")
 }

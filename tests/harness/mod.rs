@@ -6,11 +6,13 @@
 
 pub mod app;
 pub mod browser;
+pub mod cable;
 pub mod chromium;
 pub mod database;
 pub mod faults;
 pub mod load;
 pub mod passport;
+pub mod private_postgres;
 pub mod process;
 pub mod raw;
 pub mod receiver;
@@ -18,8 +20,10 @@ pub mod receiver;
 pub use self::{
     app::TestApp,
     browser::{Answer, Browser, Form},
+    cable::Cable,
     database::{Database, on_both},
     passport::{PASSWORD, Passport},
+    private_postgres::PrivatePostgres,
     process::Node,
     receiver::{Play, Receiver},
 };

@@ -35,6 +35,11 @@ impl Home {
     pub async fn new(database: Database) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = database.create(folder.path()).await;
+        Self::over(folder, url)
+    }
+
+    /// Over a given database.
+    pub fn over(folder: TempDir, url: String) -> Self {
         let variables = [
             ("SSO_DATABASE__URL", url.as_str()),
             ("SSO_MASTER_KEY__FILE", "passport.key"),

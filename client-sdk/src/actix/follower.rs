@@ -5,6 +5,10 @@ use std::sync::{Arc, Weak};
 use super::{Shared, now};
 use crate::{client::pause, events::BEGINNING, wire::ErrorCode};
 
+/// Pauses grow no longer than after so many failures: to 1.6 s. Whoever has been away for long is
+/// caught up within two seconds of its return, and a thousand copies are still no burden.
+const DOUBLINGS: u32 = 3;
+
 /// Follows until the app is gone.
 pub(super) async fn follow(shared: Weak<Shared>) {
     let mut failures = 0;
@@ -22,7 +26,7 @@ pub(super) async fn follow(shared: Weak<Shared>) {
             // What is known may be too old by now.
             shared.changes.send_modify(|_| ());
             drop(shared);
-            tokio::time::sleep(pause(failures)).await;
+            tokio::time::sleep(pause(failures.min(DOUBLINGS))).await;
         }
     }
 }

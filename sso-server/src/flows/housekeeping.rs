@@ -3,6 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::{pin, time::timeout};
+
 use super::{
     audit_log, expire_sessions::expire_sessions, follow_events::confirm_lapsed, log_out_many, push,
     signing_keys,
@@ -11,8 +13,8 @@ use crate::{
     app::App,
     domain::{DAY, HOUR, Millis, id::SessionId, session::LiveSession, throttle::FORGOTTEN_AFTER},
     store::{
-        Stored, app_instances, app_sessions, confirmations, events, logouts, one_time_links,
-        pending_logins, redemptions, sessions, throttles,
+        StoreError, Stored, app_instances, app_sessions, confirmations, events, logouts,
+        one_time_links, pending_logins, redemptions, sessions, throttles,
     },
     tokens::keyring::LOOK_EVERY,
 };
@@ -32,13 +34,18 @@ const PRUNED_AT_ONCE: i64 = 2_000;
 /// How often sessions that are over, unfinished logouts and lapsed promises are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
+/// A turn at one of these is over after this long. All of them can be broken off and taken up again;
+/// a logout of everybody is the longest.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(300);
+
 /// Does all of it until dropped.
 pub async fn run(app: Arc<App>) {
     let news = app.db.watch_for_news(&app.config.database.url);
     let keys = async {
         loop {
             tokio::time::sleep(Duration::from_millis(LOOK_EVERY.unsigned_abs())).await;
-            if let Err(error) = signing_keys::look(&app.keyring, &app.db, &app.master).await {
+            let looked = signing_keys::look(&app.keyring, &app.db, &app.master);
+            if let Err(error) = in_time(&app, looked).await {
                 tracing::warn!(%error, "cannot look for rotated signing keys");
             }
         }
@@ -46,7 +53,7 @@ pub async fn run(app: Arc<App>) {
     let tidying = async {
         loop {
             tokio::time::sleep(TIDY_EVERY).await;
-            if let Err(error) = tidy(&app).await {
+            if let Err(error) = in_time(&app, tidy(&app)).await {
                 tracing::warn!(%error, "cannot tidy the tables");
             }
         }
@@ -54,12 +61,27 @@ pub async fn run(app: Arc<App>) {
     let sweeping = async {
         loop {
             tokio::time::sleep(SWEEP_EVERY).await;
-            if let Err(error) = sweep(&app).await {
+            if let Err(error) = in_time(&app, sweep(&app)).await {
                 tracing::warn!(%error, "cannot sweep; sessions that are over are refused all the same");
             }
         }
     };
     tokio::join!(news, keys, tidying, sweeping, push::run(app.clone()));
+}
+
+/// Gives up what a database that has fallen silent will never answer; the next turn begins anew.
+async fn in_time<T, E: From<StoreError>>(
+    app: &App,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    pin!(work);
+    match timeout(GIVEN_UP_AFTER, &mut work).await {
+        Ok(done) => done,
+        Err(_) => {
+            app.db.distrust();
+            Err(StoreError::Unavailable("no answer").into())
+        }
+    }
 }
 
 /// Ends what is over, takes up logouts whose carrier is gone, writes down what is confirmed by now,

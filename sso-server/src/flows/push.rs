@@ -22,7 +22,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use tokio::{
     sync::Semaphore,
     task::{Id, JoinSet},
-    time::Instant,
+    time::{Instant, timeout_at},
 };
 
 use super::follow_events::{event, note_in};
@@ -39,7 +39,7 @@ use crate::{
         seconds,
     },
     store::{
-        Stored, Topic, Waiter,
+        StoreError, Stored, Topic, Waiter,
         app_instances::{self, Contact},
         audit,
         events::{self, StoredEvent},
@@ -51,6 +51,10 @@ use crate::{
 
 /// How long a claim holds unless it is prolonged: longer than an attempt and the writing around it.
 const CLAIM: Millis = 15 * SECOND;
+/// A turn at a stream ends after this long, and another one begins.
+const TURN: Duration = Duration::from_secs(30);
+/// So much longer an attempt and the writing around it may take.
+const GRACE: Duration = Duration::from_secs(30);
 /// How often streams whose pause is over are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Streams in which something is delivered at a time.
@@ -150,7 +154,15 @@ pub async fn run(app: Arc<App>) {
             let (app, node, name) = (app.clone(), node.clone(), client.clone());
             let turn = turns.spawn(async move {
                 let _place = place;
-                if let Err(error) = send_all(&app, &node, &name, None).await {
+                // An end, so that a database that has fallen silent does not keep the stream: the
+                // claim runs out, and the next look finds it due.
+                let until = Instant::now() + TURN;
+                let turn = timeout_at(until + GRACE, send_all(&app, &node, &name, Some(until)));
+                let turn = turn.await.unwrap_or_else(|_| {
+                    app.db.distrust();
+                    Err(StoreError::Unavailable("no answer"))
+                });
+                if let Err(error) = turn {
                     tracing::warn!(app = %name, %error, "cannot push; trying again");
                     tokio::time::sleep(LOOK_EVERY).await;
                 }

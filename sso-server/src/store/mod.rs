@@ -59,8 +59,8 @@ mod wakes;
 use std::{
     fs::File,
     ops::{Deref, DerefMut},
-    sync::Arc,
-    time::Duration,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use sqlx::{Any, AnyConnection, AnyPool, Transaction, pool::PoolConnection};
@@ -75,6 +75,24 @@ pub use self::{
     sqlite::sqlite_path,
     wakes::{Topic, Waiter},
 };
+
+/// Until when connections are distrusted.
+#[derive(Clone, Default)]
+struct Distrust(Arc<Mutex<Option<Instant>>>);
+
+impl Distrust {
+    /// Longer than whatever has lost its answer with this one goes on waiting for it.
+    const LASTS: Duration = Duration::from_secs(60);
+
+    fn begin(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + Self::LASTS);
+    }
+
+    fn is_on(&self) -> bool {
+        let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until)
+    }
+}
 
 /// What every store function runs on.
 pub type Conn = AnyConnection;
@@ -178,6 +196,7 @@ pub struct Db {
     readers: AnyPool,
     wakes: Arc<Wakes>,
     apps: apps::Registry,
+    distrusted: Distrust,
 }
 
 impl std::fmt::Debug for Db {
@@ -234,6 +253,13 @@ impl Db {
             }
             Kind::Postgres { .. } => wakes::watch_postgres(self, &self.wakes, url).await,
         }
+    }
+
+    /// An answer did not come: for a while, connections that come back to the pool are closed unless
+    /// they answer within [`ACQUIRE_WITHIN`]. The pool itself would ask each of them for as long as
+    /// the system believes in the connection, and have none to give meanwhile.
+    pub fn distrust(&self) {
+        self.distrusted.begin();
     }
 
     /// Closes all connections; SQLite's log is folded into the file.

@@ -6,9 +6,11 @@ use sqlx::{
     ConnectOptions, Connection, Executor,
     any::{AnyConnectOptions, AnyPoolOptions},
 };
+use tokio::time::timeout;
 
 use super::{
-    ACQUIRE_WITHIN, Db, Kind, OpenError, Options, apps, sessions, wakes::Wakes, without_password,
+    ACQUIRE_WITHIN, Db, Distrust, Kind, OpenError, Options, apps, sessions, wakes::Wakes,
+    without_password,
 };
 
 /// A pooled connection that lay idle longer is asked whether it still lives.
@@ -30,6 +32,7 @@ impl Db {
             source: source.into(),
             help: "Check that PostgreSQL runs there, and that user, password and database exist.",
         };
+        let distrusted = Distrust::default();
         let connect = AnyConnectOptions::from_str(&options.url)
             .map_err(unreachable)?
             .disable_statement_logging();
@@ -45,6 +48,19 @@ impl Db {
                     Ok(true)
                 })
             })
+            .after_release({
+                let distrusted = distrusted.clone();
+                move |connection, _| {
+                    let distrusted = distrusted.is_on();
+                    Box::pin(async move {
+                        if distrusted {
+                            let answered = timeout(ACQUIRE_WITHIN, connection.ping()).await;
+                            answered.map_err(|_| sqlx::Error::PoolTimedOut)??;
+                        }
+                        Ok(true)
+                    })
+                }
+            })
             .after_connect(|connection, _| {
                 Box::pin(async move {
                     for setting in POSTGRES_SETTINGS {
@@ -58,7 +74,7 @@ impl Db {
         let readers = match readers {
             // The pool tries until its time is up and forgets what stood in the way.
             Err(sqlx::Error::PoolTimedOut) => {
-                let why = tokio::time::timeout(ACQUIRE_WITHIN, connect.connect()).await;
+                let why = timeout(ACQUIRE_WITHIN, connect.connect()).await;
                 return Err(unreachable(match why {
                     Ok(Err(reason)) => reason,
                     _ => sqlx::Error::PoolTimedOut,
@@ -68,6 +84,6 @@ impl Db {
         };
         let wakes = Arc::new(Wakes::default());
         let kind = Kind::Postgres { lookups: sessions::Lookups::default() };
-        Ok(Self { kind, readers, wakes, apps: apps::Registry::default() })
+        Ok(Self { kind, readers, wakes, apps: apps::Registry::default(), distrusted })
     }
 }

@@ -13,7 +13,7 @@ use sqlx::{
 };
 
 use super::{
-    ACQUIRE_WITHIN, Db, Kind, OpenError, Options, apps, commits::CommitWatch,
+    ACQUIRE_WITHIN, Db, Distrust, Kind, OpenError, Options, apps, commits::CommitWatch,
     grouped::GroupedWriter, in_use, session_cache::SessionCache, wakes::Wakes,
 };
 
@@ -76,7 +76,13 @@ impl Db {
         let wakes = Arc::new(Wakes::default());
         let writer = GroupedWriter::new(writer, connect, watch.clone(), cache.clone());
         let kind = Kind::Sqlite { writer: Arc::new(writer), watch, cache, _in_use: in_use };
-        Ok(Self { kind, readers, wakes, apps: apps::Registry::default() })
+        Ok(Self {
+            kind,
+            readers,
+            wakes,
+            apps: apps::Registry::default(),
+            distrusted: Distrust::default(),
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use std::{
 };
 
 use sqlx::postgres::PgListener;
-use tokio::sync::watch;
+use tokio::{pin, sync::watch, time::timeout};
 
 use super::{Conn, Db, Stored, commits::CommitWatch, events, session_cache::SessionCache};
 use crate::domain::app::AppId;
@@ -26,6 +26,10 @@ const CHANNEL: &str = "passport_events";
 const SQLITE_LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How soon a lost notification is made up for.
 const POSTGRES_LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// A look at the log heads is given up after this long: whoever waits for a database that has fallen
+/// silent would never look again.
+const POSTGRES_ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// What somebody may wait for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -188,7 +192,13 @@ async fn look_at_heads(db: &Db, wakes: &Wakes, heads: &mut HashMap<AppId, i64>) 
         return;
     }
     let looked = async { events::heads(&mut *db.read().await?).await };
-    match looked.await {
+    pin!(looked);
+    let Ok(looked) = timeout(POSTGRES_ANSWERS_WITHIN, &mut looked).await else {
+        db.distrust();
+        tracing::warn!("cannot look at the event logs: no answer");
+        return;
+    };
+    match looked {
         Ok(now) => {
             for (app, head) in now {
                 let before = heads.insert(app.clone(), head);

@@ -2,13 +2,15 @@
 //!
 //! The layers around every route, from outside in: the request log and the net under panics
 //! ([`log`]), the headers that every answer bears ([`headers`]), the door that refuses what no
-//! honest client sends ([`door`]). Around pages also: errors drawn as pages, and the login state
+//! honest client sends ([`door`]). Around pages and API, which ask the database: the deadline of the
+//! answer ([`deadline`]). Around pages also: errors drawn as pages, and the login state
 //! ([`login_state`]), which reads its row for whoever brings the cookie and so is mounted only there.
 
 pub mod address;
 pub mod api;
 pub mod cookies;
 pub mod csrf;
+pub mod deadline;
 pub mod door;
 pub mod headers;
 pub mod input;
@@ -86,9 +88,10 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                 resource("/.well-known/jwks.json").route(get().to(api::well_known::jwks)),
             ))
             .service(only(GET, resource("/sso.js").route(get().to(pages::assets::sso_js))))
-            .service(administering_calls())
+            .service(administering_calls().wrap(from_fn(deadline::keep)))
             .service(
                 scope("/api/v1")
+                    .wrap(from_fn(deadline::keep))
                     .service(only(
                         POST,
                         resource("/tickets/redeem").route(post().to(api::tickets::redeem)),
@@ -123,6 +126,7 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                 scope("")
                     .wrap(login_state::middleware(LoginStore::new(&web), &web.cookie_key))
                     .wrap(from_fn(login_state::keep_cookie))
+                    .wrap(from_fn(deadline::keep))
                     .wrap(from_fn(pages::error::draw))
                     .service(page(GET, resource("/").route(get().to(pages::home))))
                     .service(page(

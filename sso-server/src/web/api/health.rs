@@ -1,11 +1,14 @@
 //! `/healthz` and `/readyz`, for whoever restarts and routes.
 
+use std::time::Duration;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{CONTENT_TYPE, RETRY_AFTER},
     web::Data,
 };
 use serde_json::json;
+use tokio::{pin, time::timeout};
 
 use super::{
     super::{RETRY_AFTER_SECONDS, Web, address::Address},
@@ -17,9 +20,20 @@ pub async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "ok" }))
 }
 
+/// A database that takes longer is none to send people to.
+const WITHIN: Duration = Duration::from_secs(3);
+
 /// Whether to send people here: the database answers and a key signs.
 pub async fn ready(web: Data<Web>) -> HttpResponse {
-    let database = web.app.db.ping().await.is_ok();
+    let database = {
+        let ping = web.app.db.ping();
+        pin!(ping);
+        let asked = timeout(WITHIN, &mut ping).await;
+        if asked.is_err() {
+            web.app.db.distrust();
+        }
+        asked.is_ok_and(|asked| asked.is_ok())
+    };
     let keys = web.app.keyring.signing(web.app.clock.now()).is_ok();
     let word = |good| if good { "ok" } else { "failing" };
     let body = json!({ "status": word(database && keys), "database": word(database), "signing_keys": word(keys) });
