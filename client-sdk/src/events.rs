@@ -14,6 +14,24 @@ pub const BEGINNING: &str = "0";
 /// An ended session is remembered this long when its event does not say how long it matters.
 const REMEMBER: Seconds = 31 * 24 * 3600;
 
+/// A moment by two clocks, because each misses something: the system's is set back now and then,
+/// and one that is never set may stand still while the machine sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Unix time, in seconds.
+    pub unix: Seconds,
+    /// Seconds of a clock that nobody sets, from wherever it began.
+    pub steady: Seconds,
+}
+
+impl Moment {
+    /// How long ago `earlier` was, at most: whoever is to stop trusting may do so too early, never
+    /// too late.
+    fn since(self, earlier: Self) -> Seconds {
+        (self.unix - earlier.unix).abs().max(self.steady - earlier.steady)
+    }
+}
+
 /// What is known. One per running copy of an app.
 #[derive(Debug)]
 pub struct Knowledge {
@@ -22,7 +40,7 @@ pub struct Knowledge {
     ended: HashMap<Box<str>, Ending>,
     /// App sessions from up to then are over: Passport was restored from a backup.
     restored_at: Option<Seconds>,
-    heard_at: Option<Seconds>,
+    heard_at: Option<Moment>,
     lease: Seconds,
     /// What was promised to Passport with the last answer's question.
     patience: Seconds,
@@ -113,9 +131,9 @@ impl Knowledge {
 
     /// Takes in the answer to `asked`, which arrived at `now`. Applying an event twice changes
     /// nothing.
-    pub fn apply(&mut self, asked: &Question, page: &EventPage, now: Seconds) {
+    pub fn apply(&mut self, asked: &Question, page: &EventPage, now: Moment) {
         for event in &page.events {
-            self.apply_event(event, now);
+            self.apply_event(event, now.unix);
         }
         self.cursor.clone_from(&page.cursor);
         self.lease = page.lease_seconds;
@@ -169,8 +187,8 @@ impl Knowledge {
     }
 
     /// Whether a session holds at `now`.
-    pub fn judge(&self, session: &AppSession, now: Seconds) -> Verdict {
-        if now >= session.expires_at {
+    pub fn judge(&self, session: &AppSession, now: Moment) -> Verdict {
+        if now.unix >= session.expires_at {
             return Verdict::Expired;
         }
         if let Some(ending) = self.ended.get(session.id.as_str()) {
@@ -184,12 +202,12 @@ impl Knowledge {
 
     /// Whether so much time has passed unheard that a logout may have been missed. Before the first
     /// catch-up nothing is known at all, whatever the policy.
-    pub fn is_stale(&self, now: Seconds) -> bool {
+    pub fn is_stale(&self, now: Moment) -> bool {
         if !self.caught_up || self.closed {
             return true;
         }
         let refuses = self.when_stale == WhenStale::Refuse;
-        refuses && self.heard_at.is_none_or(|heard| (now - heard).abs() >= self.patience)
+        refuses && self.heard_at.is_none_or(|heard| now.since(heard) >= self.patience)
     }
 }
 
@@ -229,34 +247,42 @@ mod tests {
         EventPage { events, cursor: cursor.into(), lease_seconds: 60 }
     }
 
+    fn at(seconds: Seconds) -> Moment {
+        Moment { unix: seconds, steady: seconds }
+    }
+
     fn knowledge(when_stale: WhenStale) -> Knowledge {
         let mut knowledge = Knowledge::new(None, when_stale);
-        knowledge.apply(&knowledge.question(), &page(&[], "0"), 0);
+        knowledge.apply(&knowledge.question(), &page(&[], "0"), at(0));
         knowledge
     }
 
     #[test]
     fn nothing_is_accepted_before_the_log_was_read() {
         let mut knowledge = Knowledge::new(None, WhenStale::Continue);
-        assert_eq!(knowledge.judge(&session("a"), 1), Verdict::Unknown);
-        knowledge.apply(&knowledge.question(), &page(&[("b", 900)], "1"), 1);
-        assert_eq!(knowledge.judge(&session("a"), 1), Verdict::Unknown, "there may be more");
-        knowledge.apply(&knowledge.question(), &page(&[], "1"), 1);
-        assert_eq!(knowledge.judge(&session("a"), 1), Verdict::Valid);
-        assert_eq!(knowledge.judge(&session("b"), 1), Verdict::Ended(Some(Cause::Admin)));
+        assert_eq!(knowledge.judge(&session("a"), at(1)), Verdict::Unknown);
+        knowledge.apply(&knowledge.question(), &page(&[("b", 900)], "1"), at(1));
+        assert_eq!(knowledge.judge(&session("a"), at(1)), Verdict::Unknown, "there may be more");
+        knowledge.apply(&knowledge.question(), &page(&[], "1"), at(1));
+        assert_eq!(knowledge.judge(&session("a"), at(1)), Verdict::Valid);
+        assert_eq!(knowledge.judge(&session("b"), at(1)), Verdict::Ended(Some(Cause::Admin)));
     }
 
     #[test]
     fn an_end_is_for_one_session_and_for_ever() {
         let mut knowledge = knowledge(WhenStale::Refuse);
-        knowledge.apply(&knowledge.question(), &page(&[("a", 1_000)], "1"), 10);
-        knowledge.apply(&knowledge.question(), &page(&[("a", 1_000)], "1"), 20);
-        assert_eq!(knowledge.judge(&session("a"), 20), Verdict::Ended(Some(Cause::Admin)));
-        assert_eq!(knowledge.judge(&session("b"), 20), Verdict::Valid);
+        knowledge.apply(&knowledge.question(), &page(&[("a", 1_000)], "1"), at(10));
+        knowledge.apply(&knowledge.question(), &page(&[("a", 1_000)], "1"), at(20));
+        assert_eq!(knowledge.judge(&session("a"), at(20)), Verdict::Ended(Some(Cause::Admin)));
+        assert_eq!(knowledge.judge(&session("b"), at(20)), Verdict::Valid);
         knowledge.forget_expired(999);
-        assert_eq!(knowledge.judge(&session("a"), 999), Verdict::Ended(Some(Cause::Admin)));
+        assert_eq!(knowledge.judge(&session("a"), at(999)), Verdict::Ended(Some(Cause::Admin)));
         knowledge.forget_expired(1_000);
-        assert_eq!(knowledge.judge(&session("a"), 1_000), Verdict::Expired, "forgotten, yet over");
+        assert_eq!(
+            knowledge.judge(&session("a"), at(1_000)),
+            Verdict::Expired,
+            "forgotten, yet over"
+        );
     }
 
     // What Passport was not told is not relied on: a longer lease counts from the next question on.
@@ -266,12 +292,12 @@ mod tests {
         let first = knowledge.question();
         assert_eq!(first.max_staleness, Some(60));
         let generous = EventPage { lease_seconds: 600, ..page(&[], "0") };
-        knowledge.apply(&first, &generous, 0);
-        assert_eq!(knowledge.judge(&session("a"), 60), Verdict::Unknown);
+        knowledge.apply(&first, &generous, at(0));
+        assert_eq!(knowledge.judge(&session("a"), at(60)), Verdict::Unknown);
         let second = knowledge.question();
         assert_eq!(second.max_staleness, Some(600));
-        knowledge.apply(&second, &generous, 60);
-        assert_eq!(knowledge.judge(&session("a"), 659), Verdict::Valid);
+        knowledge.apply(&second, &generous, at(60));
+        assert_eq!(knowledge.judge(&session("a"), at(659)), Verdict::Valid);
         let going_on = Knowledge::new(None, WhenStale::Continue);
         assert_eq!(going_on.question().max_staleness, None, "no promise");
     }
@@ -283,17 +309,17 @@ mod tests {
         let pushed = &page(&[("a", 1_000)], "7").events[0];
         knowledge.apply_event(pushed, 50);
         knowledge.apply_event(pushed, 50);
-        assert_eq!(knowledge.judge(&session("a"), 50), Verdict::Ended(Some(Cause::Admin)));
-        assert_eq!(knowledge.judge(&session("b"), 50), Verdict::Valid);
+        assert_eq!(knowledge.judge(&session("a"), at(50)), Verdict::Ended(Some(Cause::Admin)));
+        assert_eq!(knowledge.judge(&session("b"), at(50)), Verdict::Valid);
         assert_eq!(knowledge.question(), before, "the cursor is where it was");
         assert_eq!(
-            knowledge.judge(&session("b"), 60),
+            knowledge.judge(&session("b"), at(60)),
             Verdict::Unknown,
             "no longer trusted for it"
         );
         let other = Event { kind: EventKind::UserUpdated, ..pushed.clone() };
         knowledge.apply_event(&Event { app_session: Some("b".into()), ..other }, 51);
-        assert_eq!(knowledge.judge(&session("b"), 51), Verdict::Valid);
+        assert_eq!(knowledge.judge(&session("b"), at(51)), Verdict::Valid);
     }
 
     // Also sessions that Passport has forgotten with what came after the backup (SECURITY-CASES Q-15).
@@ -301,29 +327,40 @@ mod tests {
     fn a_restore_ends_whatever_began_before_it() {
         let mut knowledge = knowledge(WhenStale::Refuse);
         let began = |since| AppSession { since, ..session("a") };
-        assert_eq!(knowledge.judge(&began(0), 51), Verdict::Valid);
+        assert_eq!(knowledge.judge(&began(0), at(51)), Verdict::Valid);
         let ended = page(&[("b", 1_000)], "7").events.remove(0);
         let restored = Event { kind: EventKind::LogRestored, app_session: None, at: 50, ..ended };
         knowledge.apply_event(&restored, 51);
         knowledge.apply_event(&Event { at: 40, ..restored }, 51);
         let over = Verdict::Ended(Some(Cause::Restored));
-        assert_eq!((knowledge.judge(&began(0), 51), knowledge.judge(&began(50), 51)), (over, over));
-        assert_eq!(knowledge.judge(&began(51), 51), Verdict::Valid);
+        assert_eq!(
+            (knowledge.judge(&began(0), at(51)), knowledge.judge(&began(50), at(51))),
+            (over, over)
+        );
+        assert_eq!(knowledge.judge(&began(51), at(51)), Verdict::Valid);
         knowledge.begin_again();
         knowledge.forget_expired(10_000);
-        assert_eq!(knowledge.judge(&began(50), 51), over, "for ever");
+        assert_eq!(knowledge.judge(&began(50), at(51)), over, "for ever");
     }
 
     #[test]
     fn silence_ends_trust_to_the_second() {
         let refusing = knowledge(WhenStale::Refuse);
-        assert_eq!(refusing.judge(&session("a"), 59), Verdict::Valid);
-        assert_eq!(refusing.judge(&session("a"), 60), Verdict::Unknown);
+        assert_eq!(refusing.judge(&session("a"), at(59)), Verdict::Valid);
+        assert_eq!(refusing.judge(&session("a"), at(60)), Verdict::Unknown);
         let going_on = knowledge(WhenStale::Continue);
-        assert_eq!(going_on.judge(&session("a"), 600), Verdict::Valid);
+        // SECURITY-CASES W-11: a clock that was set back a little does not make trust last longer,
+        // nor does one that stood still.
+        let set_back = Moment { unix: 30, steady: 60 };
+        assert_eq!(refusing.judge(&session("a"), set_back), Verdict::Unknown);
+        let slept = Moment { unix: 60, steady: 1 };
+        assert_eq!(refusing.judge(&session("a"), slept), Verdict::Unknown);
+        let both = Moment { unix: 30, steady: 59 };
+        assert_eq!(refusing.judge(&session("a"), both), Verdict::Valid);
+        assert_eq!(going_on.judge(&session("a"), at(600)), Verdict::Valid);
         let mut strict = Knowledge::new(Some(Duration::from_secs(5)), WhenStale::Refuse);
-        strict.apply(&strict.question(), &page(&[], "0"), 0);
-        assert_eq!(strict.judge(&session("a"), 5), Verdict::Unknown);
+        strict.apply(&strict.question(), &page(&[], "0"), at(0));
+        assert_eq!(strict.judge(&session("a"), at(5)), Verdict::Unknown);
         assert!(strict.question().wait < 5, "asks often enough to keep its trust");
     }
 }

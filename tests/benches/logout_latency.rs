@@ -12,7 +12,11 @@ use std::{
 };
 
 use client_sdk::{
-    Settings, client::Client, events::Knowledge, settings::WhenStale, wire::EndScope,
+    Settings,
+    client::Client,
+    events::{Knowledge, Moment},
+    settings::WhenStale,
+    wire::EndScope,
 };
 use harness::{
     Browser, Database, Node, TestApp,
@@ -171,7 +175,8 @@ async fn follow(number: usize, settings: Settings, refused: Refused) {
     loop {
         let question = knowledge.question();
         let page = client.events(&format!("bench-{number}"), &question).await.unwrap();
-        knowledge.apply(&question, &page, page.events.first().map_or(0, |event| event.at));
+        let unix = page.events.first().map_or(0, |event| event.at);
+        knowledge.apply(&question, &page, Moment { unix, steady: 0 });
         let now = Instant::now();
         let mut refused = refused.lock().unwrap();
         for event in page.events {

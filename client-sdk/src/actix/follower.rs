@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use super::{Shared, now};
+use super::{Shared, moment, now};
 use crate::{client::pause, events::BEGINNING, wire::ErrorCode};
 
 /// Pauses grow no longer than after so many failures: to 1.6 s. Whoever has been away for long is
@@ -35,10 +35,10 @@ async fn once(shared: &Arc<Shared>) -> bool {
     let question = shared.known().question();
     match shared.client.events(&shared.instance, &question).await {
         Ok(page) => {
-            let now = now();
+            let now = moment();
             let mut knowledge = shared.know();
             knowledge.apply(&question, &page, now);
-            knowledge.forget_expired(now);
+            knowledge.forget_expired(now.unix);
             drop(knowledge);
             if !page.events.is_empty() {
                 shared.changes.send_modify(|_| ());

@@ -9,8 +9,8 @@ mod stream;
 mod unsent;
 
 use std::{
-    sync::{Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard},
-    time::{SystemTime, UNIX_EPOCH},
+    sync::{Arc, LazyLock, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use actix_web::web::{Data, ServiceConfig, get, post, scope};
@@ -22,7 +22,7 @@ use self::unsent::Unsent;
 use crate::{
     Settings,
     client::{CallError, Client, ClientError},
-    events::Knowledge,
+    events::{Knowledge, Moment},
     session::AppSession,
     settings::SettingsError,
     webhook::Seen,
@@ -149,7 +149,7 @@ impl Passport {
 
     /// Whether sessions can be judged: Passport was heard within the time that this app allows.
     pub fn is_current(&self) -> bool {
-        !self.shared.known().is_stale(now())
+        !self.shared.known().is_stale(moment())
     }
 }
 
@@ -163,10 +163,18 @@ impl Shared {
     }
 }
 
+/// Now, by both clocks.
+#[expect(clippy::disallowed_methods, reason = "the adapter's one look at the system's clocks")]
+fn moment() -> Moment {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let seconds = |length: Duration| Seconds::try_from(length.as_secs()).unwrap_or(Seconds::MAX);
+    Moment {
+        unix: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, seconds),
+        steady: seconds(BEGAN.elapsed()),
+    }
+}
+
 /// Unix time in seconds.
-#[expect(clippy::disallowed_methods, reason = "the adapter's one look at the system clock")]
 fn now() -> Seconds {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| Seconds::try_from(since.as_secs()).unwrap_or(Seconds::MAX))
+    moment().unix
 }

@@ -14,7 +14,7 @@ use actix_web::{
 };
 use std::future::{Ready, ready};
 
-use super::{Passport, now, sorry};
+use super::{Passport, moment, sorry};
 use crate::{
     events::Verdict,
     session::AppSession,
@@ -90,7 +90,7 @@ fn look(request: &HttpRequest) -> Result<Option<SignedIn>, NotSignedIn> {
     let passport = request.app_data::<Data<Passport>>().ok_or(NotSignedIn::NotSetUp)?;
     let kept = request.get_session();
     let Ok(Some(session)) = kept.get::<AppSession>(KEY) else { return Ok(None) };
-    let verdict = passport.shared.known().judge(&session, now());
+    let verdict = passport.shared.known().judge(&session, moment());
     match verdict {
         Verdict::Valid => Ok(Some(SignedIn(session))),
         Verdict::Unknown => Err(NotSignedIn::Unknown),

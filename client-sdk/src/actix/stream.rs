@@ -17,7 +17,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Passport, Shared, now, signed_in::KEY};
+use super::{Passport, Shared, moment, signed_in::KEY};
 use crate::{
     events::Verdict,
     session::AppSession,
@@ -88,7 +88,7 @@ impl Open {
         loop {
             let verdict = {
                 let known = self.shared.known();
-                match known.judge(&self.kept, now()) {
+                match known.judge(&self.kept, moment()) {
                     Verdict::Valid => Ok(false),
                     Verdict::Unknown => Ok(true),
                     Verdict::Expired => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use client_sdk::{
-    events::{Knowledge, Verdict},
+    events::{Knowledge, Moment, Verdict},
     session::AppSession,
     settings::WhenStale,
     wire::{Cause, Event, EventKind, EventPage, User},
@@ -180,18 +180,19 @@ fn events_may_come_twice_late_and_with_gaps() {
     ];
     for pages in orders {
         let mut knowledge = Knowledge::new(None, WhenStale::Refuse);
+        let now = Moment { unix: 11, steady: 11 };
         for page in pages.iter().chain([&page(&noise, "10"), &page(&[], "10")]) {
             let question = knowledge.question();
-            knowledge.apply(&question, page, 10);
+            knowledge.apply(&question, page, Moment { unix: 10, steady: 10 });
         }
         for id in ["a", "b"] {
             assert_eq!(
-                knowledge.judge(&session(id), 11),
+                knowledge.judge(&session(id), now),
                 Verdict::Ended(Some(Cause::User)),
                 "{id}"
             );
         }
-        assert_eq!(knowledge.judge(&session("c"), 11), Verdict::Valid);
+        assert_eq!(knowledge.judge(&session("c"), now), Verdict::Valid);
         assert_eq!(knowledge.question().after, "10");
     }
 }
