@@ -53,5 +53,20 @@ pub enum Version {
     V2,
 }
 
+impl Version {
+    /// `1` or `2`, to be stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "1",
+            Self::V2 => "2",
+        }
+    }
+
+    /// Reads what was stored.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::V1, Self::V2].into_iter().find(|version| version.as_str() == text)
+    }
+}
+
 /// Seconds since 1970-01-01T00:00:00Z.
 pub type UnixSeconds = i64;

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The URL at the end of the redirects is the claimed identifier. Every hop is judged by
-//! [`Policy`](crate::policy::Policy), and once a hop was https, all later ones must be.
+//! [`Policy`], and once a hop was https, all later ones must be.
 
 mod endpoint;
 pub mod html;
@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Redirects of one page.
-pub const MAX_REDIRECTS: usize = 5;
+pub const MAX_REDIRECTS: usize = 3;
 
 const ACCEPT: (&str, &str) =
     ("accept", "application/xrds+xml, application/xhtml+xml;q=0.5, text/html;q=0.3");
