@@ -132,7 +132,7 @@ impl WebUrl {
             return Err(UrlError::Character);
         }
         // An absolute one is read by our own rules alone, without repair.
-        if location.contains("://") && !location.starts_with(['/', '?', '#', '.']) {
+        if location.split(['/', '?', '#']).next().is_some_and(|first| first.contains(':')) {
             return Self::normalise(location);
         }
         let base = url::Url::parse(&self.text).map_err(|_| UrlError::Host)?;
@@ -335,6 +335,10 @@ mod tests {
         assert_eq!(to("z#f"), Ok("https://a.example/x/z".to_owned()));
         assert_eq!(to("//b.example/z"), Ok("https://b.example/z".to_owned()));
         assert_eq!(to("HTTP://b.example"), Ok("http://b.example/".to_owned()));
+        assert_eq!(
+            to("z?u=http://b.example/"),
+            Ok("https://a.example/x/z?u=http://b.example/".to_owned())
+        );
         for bad in
             ["\\\\b.example", "file:///etc/passwd", "ftp://b.example/", "javascript:x", "a\nb"]
         {

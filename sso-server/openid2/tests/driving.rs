@@ -85,18 +85,19 @@ fn nothing_secret_is_shown() {
     assert_eq!(format!("{fields:?}"), "{\"sreg.email\"}");
 }
 
-#[test]
-fn every_test_that_the_readme_names_is_there() {
-    fn sources(folder: &std::path::Path, into: &mut String) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                sources(&path, into);
-            } else {
-                into.push_str(&std::fs::read_to_string(path).unwrap());
-            }
+fn sources(folder: &std::path::Path, into: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else {
+            into.push_str(&std::fs::read_to_string(path).unwrap());
         }
     }
+}
+
+#[test]
+fn every_test_that_the_readme_names_is_there() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut tests = String::new();
     sources(&root.join("tests"), &mut tests);
@@ -110,4 +111,64 @@ fn every_test_that_the_readme_names_is_there() {
         }
     }
     assert!(named >= 25, "{named}");
+}
+
+/// The manifest is the proof: whoever adds a crate that talks, waits or guesses changes this list.
+#[test]
+fn nothing_here_touches_the_world() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let (_, rest) = manifest.split_once("[dependencies]\n").unwrap();
+    let crates: Vec<&str> = rest
+        .lines()
+        .take_while(|line| !line.starts_with('['))
+        .filter_map(|line| line.strip_suffix(".workspace = true"))
+        .collect();
+    assert_eq!(
+        crates,
+        [
+            "base64",
+            "crypto-bigint",
+            "hmac",
+            "html5gum",
+            "idna",
+            "jiff",
+            "percent-encoding",
+            "quick-xml",
+            "serde",
+            "sha1",
+            "sha2",
+            "subtle",
+            "thiserror",
+            "unicode-security",
+            "url",
+            "zeroize",
+        ]
+    );
+    let mut source = String::new();
+    sources(&root.join("src"), &mut source);
+    for word in ["std::net", "std::fs", "std::env", "std::process", "std::thread", "::now("] {
+        assert!(!source.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn keys_are_renewed_before_they_end() {
+    use openid2::association::{AssocType, Association, MacKey};
+    let living = |seconds: i64| Association {
+        op_endpoint: WebUrl::parse("https://op.example/").unwrap(),
+        handle: "h".to_owned(),
+        version: Version::V2,
+        kind: AssocType::HmacSha256,
+        key: MacKey::new(&[1; 32], AssocType::HmacSha256).unwrap(),
+        issued_at: 0,
+        expires_at: seconds,
+    };
+    let day = living(86_400);
+    assert!(!day.wants_renewal(86_400 - 86_400 / 5));
+    assert!(day.wants_renewal(86_401 - 86_400 / 5));
+    assert!(!living(3600).wants_renewal(1800) && living(3600).wants_renewal(1801));
+    assert!(!living(599).wants_renewal(598), "asked about each answer instead");
+    assert!(day.serves_new_logins(86_400 - 901) && !day.serves_new_logins(86_400 - 900));
+    assert!(day.is_live(86_399) && !day.is_live(86_400));
 }

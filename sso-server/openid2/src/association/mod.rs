@@ -67,7 +67,7 @@ impl AssocType {
 }
 
 /// The key. Shows nothing of itself.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct MacKey(Zeroizing<Vec<u8>>);
 
 impl MacKey {
@@ -83,6 +83,14 @@ impl MacKey {
         &self.0
     }
 }
+
+impl PartialEq for MacKey {
+    fn eq(&self, other: &Self) -> bool {
+        bool::from(self.0.ct_eq(&other.0))
+    }
+}
+
+impl Eq for MacKey {}
 
 impl fmt::Debug for MacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -120,6 +128,15 @@ impl Association {
     /// Whether a login that starts now may use it: it should still count when the person is back.
     pub fn serves_new_logins(&self, now: UnixSeconds) -> bool {
         now + 15 * 60 < self.expires_at
+    }
+
+    /// Whether a new one should be got while this one still counts: in the last hour or fifth of its
+    /// life, whichever is longer, but not in its first half. One that lives for less than ten
+    /// minutes is not renewed: such a provider is asked about each answer instead.
+    pub fn wants_renewal(&self, now: UnixSeconds) -> bool {
+        let life = self.expires_at - self.issued_at;
+        let left = self.expires_at - now;
+        life >= 600 && left < (life / 5).max(3600).min(life / 2)
     }
 
     /// The signature of a text (section 6.2).

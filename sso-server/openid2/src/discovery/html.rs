@@ -97,6 +97,8 @@ const OF_THE_BODY: [&str; 62] = [
     "plaintext",
 ];
 
+/// What is in these is text, and ends no head.
+const OF_TEXT: [&str; 3] = ["title", "script", "style"];
 /// What is in these is in no document, or not in every browser's.
 const INERT: [&str; 3] = ["template", "noframes", "noscript"];
 
@@ -112,12 +114,14 @@ impl Head {
         let mut head = Self::default();
         let mut place = Place::BeforeHtml;
         let mut inert = 0_usize;
+        let mut in_text = false;
         let mut seen = 0_usize;
         for token in Tokenizer::new_with_emitter(page, emitter) {
             let Ok(token) = token;
             match token {
                 Token::StartTag(tag) => {
                     let name = String::from_utf8_lossy(&tag.name).to_ascii_lowercase();
+                    in_text = OF_TEXT.contains(&&*name);
                     match (&*name, place) {
                         ("html", Place::BeforeHtml) => place = Place::BeforeHead,
                         ("head", Place::BeforeHtml | Place::BeforeHead) if !tag.self_closing => {
@@ -138,11 +142,20 @@ impl Head {
                 }
                 Token::EndTag(tag) => match &**tag.name {
                     b"html" | b"head" | b"body" => break,
+                    _ if in_text => in_text = false,
                     name if INERT.iter().any(|inert| inert.as_bytes() == name) => {
                         inert = inert.saturating_sub(1);
                     }
                     _ => {}
                 },
+                // Text opens the body, as in every browser.
+                Token::String(text) => {
+                    let blank = text.value.iter().all(u8::is_ascii_whitespace);
+                    let in_head = matches!(place, Place::Head { .. });
+                    if in_head && !in_text && inert == 0 && !blank {
+                        break;
+                    }
+                }
                 _ => {}
             }
         }

@@ -14,6 +14,8 @@ pub mod html;
 mod resolve;
 pub mod xrds;
 
+use serde::{Deserialize, Serialize};
+
 pub use self::endpoint::{Endpoint, Person};
 use self::{endpoint::Contradiction, html::Head, xrds::Xrds};
 use crate::{
@@ -32,7 +34,7 @@ const ACCEPT: (&str, &str) =
 const ACCEPT_HTML: (&str, &str) = ("accept", "text/html, application/xhtml+xml;q=0.9");
 
 /// What was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Discovered {
     /// The identifier whose owner may log in: the URL after all redirects, or the CanonicalID.
     pub claimed_id: Identifier,

@@ -10,11 +10,11 @@ use crate::{
 /// Code of success (section 15).
 const SUCCESS: u32 = 100;
 
-/// What to fetch: the XRI at the proxy, with CanonicalIDs verified.
+/// What to fetch: the XRI at the proxy, resolved over TLS, with CanonicalIDs verified.
 pub(super) fn question(proxy: &XriProxy, xri: &Xri) -> Option<WebUrl> {
     let base = proxy.url.as_str().trim_end_matches('/');
     let xri = xri.query_form();
-    let url = format!("{base}/{xri}?_xrd_r=application/xrds%2Bxml;sep=false;cid=true");
+    let url = format!("{base}/{xri}?_xrd_r=application/xrds%2Bxml;sep=false;cid=true;https=true");
     WebUrl::normalise(&url).ok()
 }
 

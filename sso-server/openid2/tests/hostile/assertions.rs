@@ -304,6 +304,49 @@ fn an_answer_is_of_this_login_and_counts_once() {
     assert_ne!(one.nonce().hash, login.verified(&other.signed()).nonce().hash);
 }
 
+// SECURITY-CASES O-06, attack 9: the same nonce of another provider is another nonce.
+#[test]
+fn a_nonce_is_its_provider_s() {
+    let one = alice();
+    let mut two = alice();
+    let other = "https://other.example/op";
+    two.pending.endpoint.op_endpoint = super::scene::url(other);
+    two.association = Some(association(other, Version::V2));
+    let of_two = two.assertion(ALICE, ALICE).with("op_endpoint", other);
+    let hashes = [
+        one.verified(&one.assertion(ALICE, ALICE).signed()).nonce().hash,
+        two.verified(&of_two.signed()).nonce().hash,
+    ];
+    assert_ne!(hashes[0], hashes[1]);
+    // Version 1 has none: the page that was named is one.
+    let old = Login::speaking(Version::V1, Some(ALICE), ALICE);
+    let again = old.assertion("", ALICE).signed();
+    assert_eq!(old.verified(&again).nonce(), old.verified(&again).nonce());
+}
+
+// Attack 45 of SECURITY-CASES: a provider is not asked about what is wrong anyway, for one question
+// uses up its handle.
+#[test]
+fn the_provider_is_asked_last() {
+    let login = alice().stateless();
+    let honest = login.assertion(ALICE, ALICE).with("sig", "x");
+    for wrong in [
+        honest.clone().with("return_to", "https://rp.example/openid/return?t=x"),
+        honest.clone().arriving("https://rp.example/openid/return?t=x"),
+        honest.clone().with("op_endpoint", EVIL),
+        honest.clone().with("response_nonce", "2001-01-01T00:00:00Zx"),
+        honest.clone().unsigned("identity"),
+        honest.clone().without("sig"),
+        honest.clone().without("ns"),
+        honest.clone().with("assoc_handle", "a b"),
+        honest.clone().with("assoc_handle", &"a".repeat(256)),
+    ] {
+        let (outcome, asked) = login.verify(&wrong, silent);
+        assert!(outcome.is_err() && asked.is_empty(), "{wrong:?}");
+    }
+    assert!(matches!(login.verify(&honest, |_| Ok(yes(""))).0, Ok(Outcome::Verified(_))));
+}
+
 #[test]
 fn a_login_does_not_last_for_ever() {
     let mut login = alice();

@@ -164,7 +164,7 @@ impl Login {
 }
 
 /// A positive answer, to be spoilt before or after it is signed.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Assertion {
     pub(super) fields: Fields,
     pub(super) association: Association,

@@ -57,7 +57,7 @@ fn a_proxy_resolves() {
         drive(Discovery::of(&asked, &with_proxy(false)), |_| Ok(xrds(file.clone())));
     assert_eq!(
         fetched[0].url,
-        "https://xri.example/@ootao*test1?_xrd_r=application/xrds%2Bxml;sep=false;cid=true"
+        "https://xri.example/@ootao*test1?_xrd_r=application/xrds%2Bxml;sep=false;cid=true;https=true"
     );
     let found = outcome.unwrap();
     assert_eq!(found.claimed_id.as_str(), "@!5BAD.2AA.3C72.AF46!0000.0000.3B9A.CA01");
