@@ -167,6 +167,8 @@
 //!
 //! * Every [`Fetch`](exchange::Fetch) keeps its [`Limits`](exchange::Limits) and goes to checked
 //!   addresses only; redirects are not followed, certificates are verified.
+//! * The endpoint that a person is sent to passes the same check of addresses: a document may name
+//!   one in the network that we stand in.
 //! * [`Pending`](request::Pending) is taken out of its store by the statement that finds it, and
 //!   belongs to the browser that shows it (a cookie). Without it there is no answer to verify:
 //!   unsolicited assertions are not for us, they are logins that somebody else started.

@@ -3,13 +3,13 @@
 use openid2::{
     association::associate::Associate,
     discovery::{Discovered, Discovery, Endpoint, Person, xrds::Xrds},
-    exchange::{Fetch, Step},
+    exchange::{Answer, Fetch, Limits, Method, Step},
     identifier::Identifier,
     names::{TYPE_RETURN_TO, Version},
     realm::{Realm, relying_party_document},
     request::Pending,
     url::WebUrl,
-    verify::{Confirmation, Verification, Verified},
+    verify::{Confirmation, Response, Verification, Verified},
 };
 
 #[test]
@@ -83,6 +83,18 @@ fn nothing_secret_is_shown() {
     let mut fields = Fields::new();
     fields.set("sreg.email", "alice@example.com");
     assert_eq!(format!("{fields:?}"), "{\"sreg.email\"}");
+    let said = "https://rp.example/return?t=1&openid.sreg.email=alice%40example.com";
+    assert_eq!(format!("{:?}", Response::from_get(said).unwrap()), "{\"sreg.email\"}");
+    let answer = Answer { status: 200, headers: vec![], body: b"mac_key:c2VjcmV0\n".to_vec() };
+    assert_eq!(format!("{answer:?}"), "200 (17 bytes)");
+    let fetch = Fetch {
+        method: Method::Post,
+        url: "https://op.example/op".to_owned(),
+        headers: vec![],
+        body: "openid.sig=x".to_owned(),
+        limits: Limits::DIRECT,
+    };
+    assert_eq!(format!("{fetch:?}"), "POST https://op.example/op (12 bytes)");
 }
 
 fn sources(folder: &std::path::Path, into: &mut String) {

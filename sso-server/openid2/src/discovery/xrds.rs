@@ -18,6 +18,8 @@ pub const MAX_ELEMENTS: usize = 10_000;
 pub const MAX_SERVICES: usize = 20;
 /// Types, URIs and other lists within a service.
 pub const MAX_LIST: usize = 20;
+/// Attributes of one element.
+pub const MAX_ATTRIBUTES: usize = 64;
 /// Bytes of one text.
 const MAX_TEXT: usize = 2048;
 
@@ -230,6 +232,9 @@ impl Building {
             let value = attribute
                 .normalized_value(XmlVersion::Implicit1_0)
                 .map_err(|_| XrdsError::Malformed)?;
+            if attributes.len() >= MAX_ATTRIBUTES {
+                return Err(XrdsError::TooLarge);
+            }
             attributes.push((attribute.key.as_ref().to_owned(), value.into_owned()));
         }
         let find = |name: &str| {

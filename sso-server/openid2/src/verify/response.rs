@@ -1,16 +1,25 @@
 //! The answer as it comes through the browser.
 
+use std::fmt;
+
 use crate::{
     message::{self, Fields, MessageError},
     realm::split_query,
 };
 
 /// An answer that could be read. Nothing in it is believed yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     request_url: String,
     ours: Vec<(String, String)>,
     fields: Fields,
+}
+
+impl fmt::Debug for Response {
+    /// Names only: whoever has the rest can try to log in with it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fields.fmt(f)
+    }
 }
 
 /// Why an answer is not even read.

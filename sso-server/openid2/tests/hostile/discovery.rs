@@ -134,6 +134,7 @@ fn documents_that_bite() {
         (with("<?xml version='1.0' encoding='ISO-8859-1'?>", OP), XrdsError::Encoding),
         (document(&"<a>".repeat(40)), XrdsError::TooLarge),
         (document(&"<a/>".repeat(10_001)), XrdsError::TooLarge),
+        (document(&format!("<a{}/>", attributes(65))), XrdsError::TooLarge),
         (document("<Service>"), XrdsError::Malformed),
         (document("<Service a='1' a='2'/>"), XrdsError::Malformed),
         (document("<x:Service/>"), XrdsError::Malformed),
@@ -152,6 +153,10 @@ fn documents_that_bite() {
     // XML's own entities and characters are text.
     let plain = Xrds::parse(with("", "https://op.example/?a&amp;b&#61;c").as_bytes()).unwrap();
     assert_eq!(plain.descriptors[0].services[0].uris[0].text, "https://op.example/?a&b=c");
+}
+
+fn attributes(count: usize) -> String {
+    (0..count).map(|n| format!(" a{n}=''")).collect()
 }
 
 // SECURITY-CASES O-13: compressed, too large, or not a success.

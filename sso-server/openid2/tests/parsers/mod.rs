@@ -180,3 +180,13 @@ fn every_parser_takes_the_vectors_and_the_large() {
         }
     }
 }
+
+#[test]
+fn attributes_are_not_counted_slowly() {
+    let attributes: String = (0..40_000).map(|n| format!(" a{n}=''")).collect();
+    let names: String = (0..20_000).map(|n| format!(" xmlns:a{n}='x'")).collect();
+    for many in [attributes, names] {
+        targets::xrds(format!("<XRDS xmlns='xri://$xrds'{many}></XRDS>").as_bytes());
+        targets::page(format!("<html><head><link{many}>").as_bytes());
+    }
+}
