@@ -57,7 +57,7 @@ impl Realm {
     }
 
     /// Whether a page lies under the realm (section 9.2): same scheme and port, same host or one
-    /// below `*.`, same path or one below.
+    /// below `*.`, same path or one below. A realm with a query covers what begins with it.
     pub fn covers(&self, page: &WebUrl) -> bool {
         let Ok(page) = WebUrl::normalise(page.as_str()) else {
             return false;
@@ -65,7 +65,16 @@ impl Realm {
         let host = page.host() == self.url.host()
             || (self.wildcard
                 && page.host().strip_suffix(self.url.host()).is_some_and(|sub| sub.ends_with('.')));
-        host && port(&page) == port(&self.url) && path_covers(path(&self.url), path(&page))
+        let covers = match self.url.as_str().split_once('?') {
+            None => path_covers(path(&self.url), path(&page)),
+            Some((_, query)) => {
+                let (_, asked) = split_query(page.as_str());
+                let rest = asked.strip_prefix(query);
+                path(&page) == path(&self.url)
+                    && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('&'))
+            }
+        };
+        host && port(&page) == port(&self.url) && covers
     }
 }
 

@@ -273,11 +273,19 @@ fn canonical_host(host: &str) -> Result<String, UrlError> {
         return Err(UrlError::Host);
     }
     match Host::parse(host).map_err(|_| UrlError::Host)? {
-        Host::Domain(name) if name.ends_with('.') => Err(UrlError::Host),
+        Host::Domain(name) if !name.split('.').all(|label| (1..=63).contains(&label.len())) => {
+            Err(UrlError::Host)
+        }
         Host::Domain(name) if name.len() > 253 => Err(UrlError::Host),
+        // What else RFC 3986 would allow is in no name that can be resolved.
+        Host::Domain(name) if !name.bytes().all(in_names) => Err(UrlError::Host),
         Host::Ipv4(address) if address.to_string() != host => Err(UrlError::Host),
         canonical => Ok(canonical.to_string()),
     }
+}
+
+fn in_names(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"-._".contains(&b)
 }
 
 /// Escapes first, dot segments after: `%2e%2e` is `..`.
@@ -360,6 +368,10 @@ mod tests {
             "https://2130706433/",
             "https://%61.example/",
             "https://a.example./",
+            "https://*.example/",
+            "https://a,b.example/",
+            "https://a;b=c.example/",
+            "https://..example/",
             "https://a.example:0/",
             "https://a.example:99999/",
             "https://a.example:+80/",

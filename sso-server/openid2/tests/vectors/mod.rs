@@ -7,5 +7,6 @@ mod html;
 mod identifiers;
 mod messages;
 mod openid4java;
+mod realms;
 mod transcripts;
 mod xri;
