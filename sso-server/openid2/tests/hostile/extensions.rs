@@ -6,14 +6,10 @@ use openid2::{
     verify::Authenticated,
 };
 
-use super::scene::{ALICE, Assertion, Login, NOW, RETURN_TO, association, policy, url, web};
+use super::scene::{ALICE, Assertion, Login, NOW, RETURN_TO, alice, association, policy, url, web};
 
 fn person(login: &Login, assertion: Assertion) -> Authenticated {
     login.ends(&assertion.signed(), &web()).unwrap()
-}
-
-fn alice() -> Login {
-    Login::of(Some(ALICE), ALICE)
 }
 
 fn email(login: &Login, assertion: Assertion) -> Option<String> {

@@ -1,7 +1,9 @@
 //! Those who would cheat a relying party: group O of SECURITY-CASES and its table of attacks, as far
 //! as no network and no store is needed. Every refusal has the honest answer beside it.
 
-mod assertions;
 mod discovery;
 mod extensions;
+mod identities;
+mod messages;
 mod scene;
+mod signatures;

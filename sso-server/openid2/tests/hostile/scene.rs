@@ -58,6 +58,11 @@ pub(super) fn association(op_endpoint: &str, version: Version) -> Association {
     }
 }
 
+/// Alice's login with her identifier.
+pub(super) fn alice() -> Login {
+    Login::of(Some(ALICE), ALICE)
+}
+
 /// A login, on its way.
 #[derive(Clone)]
 pub(super) struct Login {
