@@ -178,8 +178,7 @@ fn local_id_fits(text: &str) -> bool {
     !text.is_empty() && text.len() <= 2048 && !text.chars().any(|c| c.is_control() || c == ' ')
 }
 
-/// Libraries that skipped this check sent people to `file:///etc/passwd` (SECURITY-CASES, attack
-/// 24).
+/// Libraries that skipped this check sent people to `file:///etc/passwd` (OPENID A16-24).
 fn usable(text: &str, secure: bool, policy: &Policy) -> Option<WebUrl> {
     WebUrl::parse(text.trim()).ok().filter(|url| policy.allows(url, secure))
 }

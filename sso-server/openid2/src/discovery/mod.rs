@@ -341,7 +341,7 @@ fn page_head(answer: &Answer) -> Head {
 }
 
 /// Where the XRDS document is. The header wins over the page. Two that differ, or one that is no
-/// absolute URL, say nothing (SECURITY-CASES, attack 26).
+/// absolute URL, say nothing (OPENID A16-26).
 fn xrds_location(answer: &Answer, head: &Head) -> Option<WebUrl> {
     let mut named = answer.header(XRDS_LOCATION);
     let Some(first) = named.next() else {

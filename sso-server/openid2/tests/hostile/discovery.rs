@@ -25,7 +25,7 @@ fn good() -> Answer {
     xrds(document(&service(SIGNON, OP, None)))
 }
 
-// SECURITY-CASES O-12, attack 38: without a scheme, https; and a broken certificate is no reason
+// SECURITY-CASES O-12, OPENID A16-38: without a scheme, https; and a broken certificate is no reason
 // for http.
 #[test]
 fn https_comes_first() {
@@ -81,7 +81,7 @@ fn a_chain_does_not_lose_its_tls() {
     assert_eq!(outcome.unwrap().claimed_id.as_str(), start);
 }
 
-// SECURITY-CASES O-13, O-14, attack 22.
+// SECURITY-CASES O-13, O-14, OPENID A16-22.
 #[test]
 fn redirects_are_few_and_to_the_web() {
     let base = "https://id.example/";
@@ -117,7 +117,7 @@ fn redirects_are_few_and_to_the_web() {
     assert_eq!((outcome, asked.len()), (Err(DiscoveryError::Redirect), 2));
 }
 
-// SECURITY-CASES O-13, attack 18 and 19 (CVE-2013-4701, CVE-2013-1812).
+// SECURITY-CASES O-13, OPENID A16-18, A16-19 (CVE-2013-4701, CVE-2013-1812).
 #[test]
 fn documents_that_bite() {
     let entity = "<!DOCTYPE x [<!ENTITY a 'https://op.example/op'>]>";
@@ -183,7 +183,7 @@ fn answers_that_are_not_taken() {
 
 const PAGE: &str = "<html><head><link rel=openid2.provider href=https://op.example/op></head>";
 
-// Attack 24 of SECURITY-CASES: what libraries sent people to.
+// OPENID A16-24: what libraries sent people to.
 #[test]
 fn endpoints_are_of_the_web() {
     for uri in [
@@ -218,7 +218,7 @@ fn endpoints_are_of_the_web() {
     );
 }
 
-// SECURITY-CASES O-13, attack 25: many tags, and what visitors write.
+// SECURITY-CASES O-13, OPENID A16-25: many tags, and what visitors write.
 #[test]
 fn pages_that_bite() {
     let many = format!("<html><head>{}{}", "<link rel=x href=y>".repeat(5000), &PAGE[12..]);

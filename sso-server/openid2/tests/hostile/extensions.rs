@@ -16,7 +16,7 @@ fn email(login: &Login, assertion: Assertion) -> Option<String> {
     sreg::Response::read(person(login, assertion).signed())?.email
 }
 
-// SECURITY-CASES O-03 (Google, 2011; CVE-2011-4314).
+// SECURITY-CASES O-03, OPENID A16-1 (Google, 2011; CVE-2011-4314).
 #[test]
 fn only_what_is_signed_is_said() {
     let login = alice();

@@ -20,7 +20,7 @@ fn an_honest_answer_is_a_login() {
     assert!(person.as_asked());
 }
 
-// SECURITY-CASES O-01, attack 3.
+// SECURITY-CASES O-01, OPENID A16-3.
 #[test]
 fn a_provider_speaks_only_for_those_who_name_it() {
     // Alice's login at her provider, which says that she is Bob: his page names the provider too.
@@ -69,7 +69,7 @@ fn after_a_choice_at_the_provider_the_identifier_is_discovered() {
     assert_eq!(outcome, Err(ConfirmError::NotAuthoritative));
 }
 
-// SECURITY-CASES O-14, CVE-2019-11027: nothing is fetched for an answer that is not signed, nor
+// SECURITY-CASES O-14, OPENID A16-20 (CVE-2019-11027): nothing is fetched for an answer that is not signed, nor
 // for one that was played before.
 #[test]
 fn nothing_is_fetched_for_a_forged_answer() {
@@ -83,7 +83,7 @@ fn nothing_is_fetched_for_a_forged_answer() {
     assert_eq!((outcome, asked.len()), (Err(ConfirmError::Replayed), 0));
 }
 
-// SECURITY-CASES O-11: what is asserted must be in its canonical form.
+// SECURITY-CASES O-11, OPENID A16-37: what is asserted must be in its canonical form.
 #[test]
 fn an_identifier_has_one_form() {
     let login = alice();
@@ -109,7 +109,7 @@ fn an_identifier_has_one_form() {
     assert!(matches!(outcome, Err(ConfirmError::Discovery(_))), "O-12: {outcome:?}");
 }
 
-// Attack 35 of SECURITY-CASES: the fragment tells a later owner of a name from an earlier one.
+// OPENID A16-35: the fragment tells a later owner of a name from an earlier one.
 #[test]
 fn the_fragment_is_part_of_the_key() {
     let login = alice();
@@ -122,7 +122,7 @@ fn the_fragment_is_part_of_the_key() {
     assert_eq!(person.claimed_id(), second);
 }
 
-// SECURITY-CASES O-18, attacks 7 and 8, CVE-2014-2048.
+// SECURITY-CASES O-18, OPENID A16-7, A16-8, CVE-2014-2048.
 #[test]
 fn a_local_name_is_nobody_s_key() {
     for version in [Version::V2, Version::V1] {
@@ -138,7 +138,7 @@ fn a_local_name_is_nobody_s_key() {
     assert_eq!(login.ends(&told.signed(), &web()).unwrap().claimed_id(), HOME);
 }
 
-// Attack 42 of SECURITY-CASES.
+// OPENID A16-42.
 #[test]
 fn an_answer_about_nobody_logs_nobody_in() {
     let login = alice();

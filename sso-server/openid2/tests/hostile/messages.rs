@@ -12,7 +12,7 @@ use openid2::{
 use super::scene::{ALICE, Login, NOW, RETURN_TO, alice, association, policy};
 use crate::net::silent;
 
-// SECURITY-CASES O-04, attacks 28 to 30.
+// SECURITY-CASES O-04, OPENID A16-28 to A16-30.
 #[test]
 fn what_is_ambiguous_is_not_read() {
     let query = login_query();
@@ -45,7 +45,7 @@ fn login_query() -> String {
     alice().assertion(ALICE, ALICE).signed().fields.to_form()
 }
 
-// SECURITY-CASES O-05.
+// SECURITY-CASES O-05, OPENID A16-6.
 #[test]
 fn an_answer_comes_to_the_page_that_was_named() {
     let login = alice();
@@ -74,7 +74,7 @@ fn an_answer_comes_to_the_page_that_was_named() {
     }
 }
 
-// SECURITY-CASES O-06.
+// SECURITY-CASES O-06, OPENID A16-9, A16-10.
 #[test]
 fn an_answer_is_of_this_login_and_counts_once() {
     let login = alice();
@@ -102,7 +102,7 @@ fn an_answer_is_of_this_login_and_counts_once() {
     assert_ne!(one.nonce().hash, login.verified(&other.signed()).nonce().hash);
 }
 
-// SECURITY-CASES O-06, attack 9: the same nonce of another provider is another nonce.
+// SECURITY-CASES O-06, OPENID A16-9: the same nonce of another provider is another nonce.
 #[test]
 fn a_nonce_is_its_provider_s() {
     let one = alice();
@@ -152,7 +152,7 @@ fn a_no_is_a_no() {
     assert_eq!(login.verify(&elsewhere, silent).0.unwrap_err(), VerifyError::ReturnTo);
 }
 
-// Version 1: immediate failure is a signed id_res without an identity.
+// OPENID A16-34. Version 1: immediate failure is a signed id_res without an identity.
 #[test]
 fn the_setup_url_of_version_1_is_not_followed() {
     let old = Login::speaking(Version::V1, Some(ALICE), ALICE);
@@ -162,7 +162,7 @@ fn the_setup_url_of_version_1_is_not_followed() {
     two.believes(&two.assertion(ALICE, ALICE).with("user_setup_url", "x").signed()).unwrap();
 }
 
-// Attack 31 of SECURITY-CASES.
+// OPENID A16-31.
 #[test]
 fn there_is_no_way_down_to_version_1() {
     let login = alice();

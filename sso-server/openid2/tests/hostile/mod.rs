@@ -1,5 +1,6 @@
-//! Those who would cheat a relying party: group O of SECURITY-CASES and its table of attacks, as far
-//! as no network and no store is needed. Every refusal has the honest answer beside it.
+//! Those who would cheat a relying party: group O of SECURITY-CASES and the table of attacks of the
+//! OpenID checklist (`OPENID A16-n`), as far as no network and no store is needed. Every refusal has
+//! the honest answer beside it.
 
 mod discovery;
 mod extensions;

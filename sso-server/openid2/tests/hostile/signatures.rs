@@ -11,7 +11,7 @@ use crate::net::{answer, silent};
 
 const EVIL: &str = "https://evil.example/op";
 
-// SECURITY-CASES O-02, CVE-2014-1475.
+// SECURITY-CASES O-02, OPENID A16-5 (CVE-2014-1475).
 #[test]
 fn a_handle_is_its_provider_s() {
     let mut login = alice();
@@ -39,7 +39,7 @@ fn a_key_that_has_expired_does_not_count() {
     assert_eq!(login.believes(&honest), Err(VerifyError::AssociationExpired));
 }
 
-// SECURITY-CASES O-03 (Google, 2011).
+// SECURITY-CASES O-03, OPENID A16-2 (Google, 2011).
 #[test]
 fn everything_that_matters_is_signed() {
     let login = alice();
@@ -136,7 +136,7 @@ fn the_provider_is_asked_where_there_is_no_key() {
     assert_eq!(outcome.unwrap_err(), VerifyError::Unreachable(Unreachable::TimedOut));
 }
 
-// SECURITY-CASES O-07, O-15: who is asked is not for the message to say.
+// SECURITY-CASES O-07, O-15, OPENID A16-4: who is asked is not for the message to say.
 #[test]
 fn another_endpoint_in_the_message_is_refused() {
     for login in [alice(), alice().stateless()] {
@@ -149,7 +149,7 @@ fn another_endpoint_in_the_message_is_refused() {
     }
 }
 
-// Attack 38 of SECURITY-CASES: whoever is on the way would say yes.
+// OPENID A16-38: whoever is on the way would say yes.
 #[test]
 fn nobody_is_asked_without_tls() {
     let mut login = alice().stateless();
@@ -158,7 +158,7 @@ fn nobody_is_asked_without_tls() {
     assert_eq!(login.believes(&honest), Err(VerifyError::Insecure));
 }
 
-// SECURITY-CASES attack 11, S 11.4: a known key is not asked about.
+// OPENID A16-11, S 11.4: a known key is not asked about.
 #[test]
 fn a_wrong_signature_of_a_known_key_is_the_end() {
     let login = alice();
@@ -166,7 +166,7 @@ fn a_wrong_signature_of_a_known_key_is_the_end() {
     assert_eq!((outcome.unwrap_err(), asked.len()), (VerifyError::Signature, 0));
 }
 
-// SECURITY-CASES O-08.
+// SECURITY-CASES O-08, OPENID A16-16.
 #[test]
 fn only_the_provider_drops_a_handle() {
     // In the browser's copy it means nothing.
@@ -183,7 +183,7 @@ fn only_the_provider_drops_a_handle() {
     assert_eq!(dropped("invalidate_handle:shared\n").as_deref(), Some("shared"));
 }
 
-// Attack 45 of SECURITY-CASES: a provider is not asked about what is wrong anyway, for one question
+// OPENID A16-45: a provider is not asked about what is wrong anyway, for one question
 // uses up its handle.
 #[test]
 fn the_provider_is_asked_last() {

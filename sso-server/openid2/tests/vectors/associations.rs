@@ -74,7 +74,7 @@ fn ask(
     outcome.map_err(|error| (error, asked))
 }
 
-// SECURITY-CASES O-16.
+// SECURITY-CASES O-16, OPENID A16-12 to A16-14.
 #[test]
 fn answers_to_associate() {
     let vectors = json("own/association-responses.json");

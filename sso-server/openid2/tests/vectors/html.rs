@@ -57,7 +57,7 @@ fn matches(expected: &[Expected], actual: &[Vec<(String, String)>]) -> bool {
     }
 }
 
-// SECURITY-CASES O-13, attack 25.
+// SECURITY-CASES O-13, OPENID A16-25.
 #[test]
 fn links_in_heads() {
     let text = text("python3-openid-3.2.0/linkparse.txt");

@@ -37,6 +37,7 @@ fn key_value_form() {
     }
 }
 
+// OPENID A16-15.
 #[test]
 fn signatures() {
     for case in json("own/signatures.json").as_array().unwrap() {

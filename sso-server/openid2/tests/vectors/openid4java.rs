@@ -136,6 +136,7 @@ fn put_together(headers: &str, body: &str) -> openid2::exchange::Answer {
     answer(status.parse().unwrap(), &headers, port(body.to_owned()))
 }
 
+// OPENID A16-26: a header that is there twice, or is no URL.
 #[test]
 fn headers() {
     let document = text(&format!("{DATA}/yadisdata/xrds/xrdsdelegate"));

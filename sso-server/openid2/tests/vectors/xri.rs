@@ -10,7 +10,7 @@ use crate::net::{bytes, drive, json, lab, xrds};
 
 const DATA: &str = "python3-openid-3.2.0/data/test_etxrd";
 
-// Attack 27 of SECURITY-CASES: the chain of authority.
+// OPENID A16-27: the chain of authority.
 #[test]
 fn canonical_ids() {
     let vectors = json("python3-openid-3.2.0/EXPECTED-canonicalid.json");
