@@ -1,92 +1,81 @@
 //! Figures for whoever watches: `GET /metrics`, in Prometheus' text format.
 
-use std::fmt;
-
-use metrics::{Counter, Histogram, Key, KeyName, Level, Metadata, Recorder, Unit};
-use metrics_exporter_prometheus::{
-    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+use prometheus::{
+    Histogram, HistogramOpts, IntCounterVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
 use crate::domain::Millis;
 
-const CONFIRMED: &str = "passport_logout_confirmed_seconds";
-const PUSHED: &str = "passport_push_total";
-const ENDED: &str = "passport_sessions_ended_total";
 /// Upper bounds in seconds: a healthy app takes milliseconds, one that was away takes as long as it was.
 const BOUNDS: &[f64] =
     &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0];
 
 /// The program's figures. One set a [`crate::app::App`], so that two programs in one process do not
 /// count into each other's.
+#[derive(Debug)]
 pub struct Metrics {
-    handle: PrometheusHandle,
-    recorder: PrometheusRecorder,
+    registry: Registry,
     confirmed: Histogram,
-}
-
-impl fmt::Debug for Metrics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Metrics")
-    }
+    ended: IntCounterVec,
+    pushed: IntCounterVec,
 }
 
 impl Default for Metrics {
+    #[expect(clippy::expect_used, reason = "names, labels and bounds are constants of this file")]
     fn default() -> Self {
-        let builder = PrometheusBuilder::new();
-        // An error is only an empty list of bounds.
-        let builder = builder
-            .set_buckets_for_metric(Matcher::Full(CONFIRMED.to_owned()), BOUNDS)
-            .unwrap_or_default();
-        let recorder = builder.build_recorder();
-        recorder.describe_histogram(
-            KeyName::from_const_str(CONFIRMED),
-            Some(Unit::Seconds),
-            "From the commit of a logout to an app's confirmation.".into(),
+        let confirmed = HistogramOpts::new(
+            "passport_logout_confirmed_seconds",
+            "From the commit of a logout to an app's confirmation.",
         );
-        recorder.describe_counter(
-            KeyName::from_const_str(ENDED),
-            None,
-            "Sessions ended, by cause.".into(),
-        );
-        recorder.describe_counter(
-            KeyName::from_const_str(PUSHED),
-            None,
-            "Attempts to push an event to an app, by outcome.".into(),
-        );
-        let confirmed = recorder.register_histogram(&Key::from_static_name(CONFIRMED), &METADATA);
-        Self { handle: recorder.handle(), recorder, confirmed }
+        let confirmed = Histogram::with_opts(confirmed.buckets(BOUNDS.to_vec()));
+        let counter = |name, help, label| {
+            IntCounterVec::new(Opts::new(name, help), &[label]).expect("a counter")
+        };
+        let metrics = Self {
+            registry: Registry::new(),
+            confirmed: confirmed.expect("a histogram"),
+            ended: counter("passport_sessions_ended_total", "Sessions ended, by cause.", "cause"),
+            pushed: counter(
+                "passport_push_total",
+                "Attempts to push an event to an app, by outcome.",
+                "outcome",
+            ),
+        };
+        let all: [Box<dyn Collector>; 3] = [
+            Box::new(metrics.confirmed.clone()),
+            Box::new(metrics.ended.clone()),
+            Box::new(metrics.pushed.clone()),
+        ];
+        for one in all {
+            metrics.registry.register(one).expect("each name once");
+        }
+        metrics
     }
 }
-
-const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
 
 impl Metrics {
     /// An app has confirmed logouts, each so long after its commit.
     pub fn confirmed(&self, took: &[Millis]) {
         for took in took {
-            self.confirmed.record(std::time::Duration::from_millis(took.unsigned_abs()));
+            let took = std::time::Duration::from_millis(took.unsigned_abs());
+            self.confirmed.observe(took.as_secs_f64());
         }
     }
 
     /// Sessions ended.
     pub fn ended(&self, cause: &'static str, sessions: u64) {
-        let key = Key::from_parts(ENDED, vec![metrics::Label::new("cause", cause)]);
-        let counter: Counter = self.recorder.register_counter(&key, &METADATA);
-        counter.increment(sessions);
+        self.ended.with_label_values(&[cause]).inc_by(sessions);
     }
 
     /// An attempt to push an event: `delivered`, `given_up`, or the word of what went wrong.
     pub fn pushed(&self, outcome: &str, events: u64) {
-        let label = metrics::Label::new("outcome", outcome.to_owned());
-        let key = Key::from_parts(PUSHED, vec![label]);
-        let counter: Counter = self.recorder.register_counter(&key, &METADATA);
-        counter.increment(events);
+        self.pushed.with_label_values(&[outcome]).inc_by(events);
     }
 
     /// All of them, as Prometheus reads them.
     pub fn render(&self) -> String {
-        self.handle.run_upkeep();
-        self.handle.render()
+        // An error would be a metric without a name or without values.
+        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
 }
 

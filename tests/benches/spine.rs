@@ -400,7 +400,10 @@ async fn memory() {
     database.execute("PRAGMA busy_timeout = 5000").await.unwrap();
     database
         .execute(
-            "INSERT INTO sessions SELECT id || 'x' || n, digest || n, user_id, auth_time, amr, kept_since,
+            "INSERT INTO sessions (id, digest, user_id, auth_time, amr, kept_since, device,
+                 device_class, address, state, created_at, last_seen_at, idle_until, expires_at,
+                 ended_at, end_cause)
+             SELECT id || 'x' || n, digest || n, user_id, auth_time, amr, kept_since,
                  device, device_class, address, state, created_at, last_seen_at, idle_until, expires_at,
                  ended_at, end_cause
              FROM sessions CROSS JOIN (SELECT 1 AS n UNION SELECT 2 UNION SELECT 3 UNION SELECT 4)",

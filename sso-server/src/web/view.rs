@@ -1,6 +1,6 @@
 //! Templates and messages: a page is a template, a language and a plain struct.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
 
 use fluent_templates::{Loader, fluent_bundle::FluentValue, static_loader};
 use rust_embed::RustEmbed;
@@ -55,17 +55,15 @@ impl LanguageLink {
     }
 }
 
-/// The templates, parsed once.
+/// The templates, parsed when the first page is drawn. They are part of the program, so one that does
+/// not parse is a broken build, found by the first test that runs.
+static TEMPLATES: LazyLock<Tera> = LazyLock::new(parse);
+
+/// Draws pages.
+#[derive(Debug)]
 pub struct View {
-    tera: Tera,
     /// The language when a browser asks for none that there is.
     pub default_locale: Locale,
-}
-
-impl std::fmt::Debug for View {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("View")
-    }
 }
 
 /// A page cannot be drawn: a template and its struct do not fit. A test draws every page.
@@ -77,25 +75,9 @@ pub struct DrawError {
 }
 
 impl View {
-    /// Parses the templates. They are part of the program, so one that does not parse is a broken
-    /// build, found by the first test that runs.
-    #[expect(clippy::expect_used, reason = "the templates are compiled in and drawn by tests")]
+    /// In a language, unless a browser asks for another.
     pub fn new(default_locale: &str) -> Self {
-        let mut tera = Tera::new();
-        let templates = Templates::iter().map(|name| {
-            let data = Templates::get(&name).expect("an embedded file").data.into_owned();
-            (name.into_owned(), String::from_utf8(data).expect("templates are UTF-8"))
-        });
-        tera.register_function("t", looked_up);
-        tera.register_function("asset", |kwargs: Kwargs, _: &State| -> TeraResult<String> {
-            Ok(assets::url(kwargs.must_get::<&str>("name")?))
-        });
-        tera.register_filter("device", device);
-        tera.register_filter("iso", |at: i64, _: Kwargs, _: &State| iso(at));
-        tera.register_filter("moment", |at: i64, _: Kwargs, _: &State| moment(at));
-        tera.add_raw_templates(templates).expect("templates parse");
-        let default_locale = Locale::first_of(default_locale).unwrap_or(Locale::En);
-        Self { tera, default_locale }
+        Self { default_locale: Locale::first_of(default_locale).unwrap_or(Locale::En) }
     }
 
     /// Draws a page.
@@ -110,10 +92,28 @@ impl View {
             let mut context = Context::from_serialize(page)?;
             context.insert("lang", locale.tag());
             context.insert("languages", languages);
-            self.tera.render(template, &context)
+            TEMPLATES.render(template, &context)
         };
         draw().map_err(|source| DrawError { template, source })
     }
+}
+
+#[expect(clippy::expect_used, reason = "the templates are compiled in and drawn by tests")]
+fn parse() -> Tera {
+    let mut tera = Tera::new();
+    let templates = Templates::iter().map(|name| {
+        let data = Templates::get(&name).expect("an embedded file").data.into_owned();
+        (name.into_owned(), String::from_utf8(data).expect("templates are UTF-8"))
+    });
+    tera.register_function("t", looked_up);
+    tera.register_function("asset", |kwargs: Kwargs, _: &State| -> TeraResult<String> {
+        Ok(assets::url(kwargs.must_get::<&str>("name")?))
+    });
+    tera.register_filter("device", device);
+    tera.register_filter("iso", |at: i64, _: Kwargs, _: &State| iso(at));
+    tera.register_filter("moment", |at: i64, _: Kwargs, _: &State| moment(at));
+    tera.add_raw_templates(templates).expect("templates parse");
+    tera
 }
 
 /// A message in the page's language: `t(key="login-title", app=app.name)`. A message that does not
