@@ -39,6 +39,38 @@ async fn names_without_end_are_told_to_come_back_later() {
     .await;
 }
 
+// Copies that come and go under names of their own: those that went make room, and what they had to
+// confirm is confirmed.
+#[actix_web::test]
+async fn who_has_left_or_refuses_by_itself_makes_room() {
+    on_both(async |database| {
+        let passport = Passport::on(database).await;
+        let aw = passport.add_app("aw").await;
+        passport.add_user("member").await;
+        let mut browser = passport.signed_in("member").await;
+        aw.enter(&mut browser).await;
+        assert_eq!(ask(&aw, "stays").await.status, 200);
+        let mut tx = passport.app.db.write().await.unwrap();
+        sqlx::query(FULL).execute(&mut *tx).await.unwrap();
+        let gone = "UPDATE app_instances SET left_at = CASE WHEN instance < 'copy-5' THEN 1 END,
+            trusted_until = CASE WHEN instance < 'copy-5' THEN trusted_until ELSE 1 END
+            WHERE instance <> 'stays'";
+        sqlx::query(gone).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        browser.sign_out().await;
+
+        assert_eq!(ask(&aw, "newer").await.status, 200);
+        assert_eq!(passport.count("SELECT COUNT(*) FROM app_instances").await, 2);
+        let open = "SELECT COUNT(*) FROM confirmations WHERE confirmed_at IS NULL";
+        assert_eq!(passport.count(open).await, 1, "both live ones have not asked on");
+        for instance in ["stays", "newer"] {
+            aw.poll(instance, "1", &[]).await;
+        }
+        assert_eq!(passport.count(open).await, 0);
+    })
+    .await;
+}
+
 #[actix_web::test]
 async fn the_sdk_does_not_start_under_a_name_that_passport_refuses() {
     let passport = Passport::start().await;

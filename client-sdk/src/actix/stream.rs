@@ -86,6 +86,8 @@ impl Open {
     /// The next piece, and whether more may follow; `None` when this copy of the app stops.
     async fn next(&mut self) -> Option<(Bytes, bool)> {
         loop {
+            // Before the look: a change that comes during it is looked at again.
+            self.changes.mark_unchanged();
             let verdict = {
                 let known = self.shared.known();
                 match known.judge(&self.kept, moment()) {
@@ -106,7 +108,7 @@ impl Open {
                     return Some((Bytes::from(format!("event: over\ndata: {data}\n\n")), false));
                 }
                 // A copy that stops knows nothing any more, which is no news to the page.
-                _ if *self.changes.borrow_and_update() => return None,
+                _ if *self.changes.borrow() => return None,
                 Ok(away) if away != self.away => {
                     self.away = away;
                     return Some((Bytes::from_static(if away { AWAY } else { BACK }), true));

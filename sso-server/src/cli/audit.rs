@@ -40,7 +40,8 @@ pub(super) enum Command {
     },
     /// Look at every link of the chain, and name the first that does not hold
     Verify {
-        /// A link that was kept elsewhere, NUMBER:LINK, which the chain must contain
+        /// A link that was kept elsewhere, NUMBER:LINK, which the chain must contain: the only way to
+        /// see that the log was put back to an older state, or that all its links were removed
         #[arg(long, value_name = "NUMBER:LINK", value_parser = kept)]
         expect: Option<(i64, String)>,
         /// Print JSON

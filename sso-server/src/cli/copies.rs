@@ -87,8 +87,8 @@ pub(super) async fn restore(config: Config, command: Restore) -> Result<(), Refu
     };
     let Some(database) = store::sqlite_path(&config.database.url) else {
         return Err(Refused(
-            "this restores SQLite databases. On PostgreSQL stop the servers, use `pg_restore`, and \
-             then run `sso-server restore --done`"
+            "this restores SQLite databases. On PostgreSQL stop the servers, use `pg_restore` into a \
+             new database, set database.url to that, and then run `sso-server restore --done`"
                 .to_owned(),
         ));
     };

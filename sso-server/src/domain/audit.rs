@@ -3,7 +3,8 @@
 //! Each sealed line has a number, without gaps from 1, and a [`link`]: the SHA-256 over the link of
 //! the line before it and its own content. Whoever edits, removes, inserts or reorders sealed lines
 //! breaks the chain at that place. The last link is stamped with a key that is not in the database,
-//! so a chain made anew from the beginning does not pass either.
+//! so whoever makes a chain anew cannot stamp its end. What that does not cover is said
+//! where the log is sealed.
 
 use sha2::{Digest as _, Sha256};
 

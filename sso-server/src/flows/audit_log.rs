@@ -6,14 +6,18 @@
 //!
 //! - A sealed line that is edited, removed, moved, or has another put before it, is noticed, and
 //!   [`verify`] names the first place. So is a chain that was cut at its end or made anew: the last
-//!   link bears a stamp that needs the master key, and the sealer goes on behind its own stamp only.
+//!   link bears a stamp that needs the master key, and the sealer goes on behind its own stamp only
+//!   (or from the beginning; see the last point).
 //! - Not sealed are lines younger than [`HORIZON`] plus the sealer's pause (together about three
 //!   seconds), those of a server that is behind, and whatever commands write while no server runs.
 //!   Who can write to the database can change those unnoticed; [`verify`] says how many there are.
 //! - Order in the chain is order of sealing. A line whose transaction took longer than the horizon,
 //!   or whose node's clock was behind, stands after younger ones; it is never left out.
-//! - A database that is put back to an older state as a whole is whole, and a log that lost all its
-//!   links is like one that never had any. Only a link that was kept elsewhere shows either: [`verify`] can be told one, and the server logs one every hour.
+//! - A database that is put back to an older state as a whole is whole. The same goes for the chain
+//!   alone: its end, with our stamp, can be kept by whoever reads the database and be put back later,
+//!   and a log that lost all its links is like one that never had any. In both cases the sealer then
+//!   seals what was made of the lines behind. Only a link that was kept elsewhere shows any of this:
+//!   [`verify`] can be told one, and the server logs one every hour.
 
 use crate::{
     app::App,

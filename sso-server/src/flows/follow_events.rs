@@ -93,11 +93,12 @@ async fn acknowledge(
     }
     let Some(instance) = &ask.instance else { return Ok(()) };
     let known = app_instances::find(&mut connection, &client.id, instance).await?;
-    if known.is_none() && app_instances::count(&mut connection, &client.id).await? >= INSTANCES_MOST
-    {
+    let full = known.is_none()
+        && app_instances::count(&mut connection, &client.id).await? >= INSTANCES_MOST;
+    drop(connection);
+    if full && !make_room(app, &client.id, now).await? {
         return Err(FollowError::TooManyInstances);
     }
-    drop(connection);
     let trusted_until = trusted_until(app, ask, now);
     let nothing_new = known.is_some_and(|known| {
         known.acknowledged >= after
@@ -118,6 +119,18 @@ async fn acknowledge(
     };
     note(app, &client.id, contact).await?;
     Ok(())
+}
+
+/// Forgets instances that nobody waits for any more: an app whose copies come and go, each under a
+/// name of its own, is not to be refused for the sake of those that went. `false` when there is none.
+async fn make_room(app: &App, client: &AppId, now: Millis) -> Stored<bool> {
+    let mut tx = app.db.write().await?;
+    let head = events::lock(&mut tx, client).await?;
+    // Before they are gone: that they accept nothing any more is what confirms.
+    confirm(app, &mut tx, client, head, now).await?;
+    let forgotten = app_instances::forget_gone(&mut tx, client, now).await?;
+    tx.commit().await?;
+    Ok(forgotten > 0)
 }
 
 /// An answer that leaves now arrives within what the SDK allows it, and is relied on for as long

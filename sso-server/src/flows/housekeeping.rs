@@ -61,12 +61,31 @@ pub async fn run(app: Arc<App>) {
     let sweeping = async {
         loop {
             tokio::time::sleep(SWEEP_EVERY).await;
-            if let Err(error) = in_time(&app, sweep(&app)).await {
+            let swept =
+                async { expire_sessions(&app).await.map(drop).and(confirm_lapsed(&app).await) };
+            if let Err(error) = in_time(&app, swept).await {
                 tracing::warn!(%error, "cannot sweep; sessions that are over are refused all the same");
             }
         }
     };
-    tokio::join!(news, keys, tidying, sweeping, push::run(app.clone()));
+    // Beside the others, as what it takes up may take minutes.
+    let carrying_on = async {
+        loop {
+            tokio::time::sleep(SWEEP_EVERY).await;
+            if let Err(error) = in_time(&app, log_out_many::resume(&app)).await {
+                tracing::warn!(%error, "cannot take up an unfinished logout");
+            }
+        }
+    };
+    let sealing = async {
+        loop {
+            tokio::time::sleep(SWEEP_EVERY).await;
+            if let Err(error) = in_time(&app, audit_log::seal(&app)).await {
+                tracing::warn!(%error, "cannot seal the audit log");
+            }
+        }
+    };
+    tokio::join!(news, keys, tidying, sweeping, carrying_on, sealing, push::run(app.clone()));
 }
 
 /// Gives up what a database that has fallen silent will never answer; the next turn begins anew.
@@ -84,14 +103,16 @@ async fn in_time<T, E: From<StoreError>>(
     }
 }
 
-/// Ends what is over, takes up logouts whose carrier is gone, writes down what is confirmed by now,
-/// seals the audit log.
+/// One turn of what is done every second: ends what is over, takes up logouts whose carrier is gone,
+/// writes down what is confirmed by now, seals the audit log. What one of them stumbles over stops
+/// none of the rest.
 /// Any number of nodes may do so at once.
 pub async fn sweep(app: &App) -> Stored<()> {
-    expire_sessions(app).await?;
-    log_out_many::resume(app).await?;
-    confirm_lapsed(app).await?;
-    audit_log::seal(app).await
+    let expired = expire_sessions(app).await.map(drop);
+    let resumed = log_out_many::resume(app).await;
+    let confirmed = confirm_lapsed(app).await;
+    let sealed = audit_log::seal(app).await;
+    expired.and(resumed).and(confirmed).and(sealed)
 }
 
 /// Forgets spent tickets, counters, links, instances and ended sessions that are long over.

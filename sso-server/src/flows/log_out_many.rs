@@ -8,7 +8,7 @@ use super::end_session::{Ending, Target, end_portion};
 use crate::{
     app::App,
     domain::{
-        Millis, SECOND,
+        MINUTE, Millis, SECOND,
         audit::{Act, Entry},
         id::LogoutId,
         reach::Reach,
@@ -16,7 +16,7 @@ use crate::{
     store::{
         StoreError, Stored, Tx, app_sessions, audit,
         logouts::{self, LogoutRow, NewLogout},
-        sessions,
+        restores, sessions,
     },
 };
 
@@ -24,6 +24,8 @@ use crate::{
 const PORTION: i64 = 256;
 /// A portion takes far less; an order that stood still for so long has lost its carrier.
 const STANDS_STILL: Millis = 10 * SECOND;
+/// By how much the clocks of two nodes may differ.
+const SKEW: Millis = MINUTE;
 /// Most tries of one portion when PostgreSQL picks us as the victim of a deadlock.
 const TRIES: usize = 8;
 
@@ -36,9 +38,12 @@ pub async fn order_in(
     now: Millis,
 ) -> Stored<LogoutId> {
     let id = LogoutId::fresh(now, &app.random);
+    // Whoever has come in by now is meant, also at a node whose clock is ahead of ours: what begins
+    // there leaves an audit line of its time.
+    let latest = restores::latest_line_at(tx).await?;
     let new = NewLogout {
         id: &id,
-        at: now,
+        at: now.max(latest.min(now.saturating_add(SKEW))),
         cause: why.cause,
         actor: why.by,
         reason: why.reason,
@@ -143,18 +148,26 @@ async fn portion(app: &App, id: &LogoutId, after: &str) -> Stored<Portion> {
     Ok(done)
 }
 
-/// Takes up orders whose carrier is gone. Any number of nodes may try; one gets each.
+/// Takes up orders whose carrier is gone. Any number of nodes may try; one gets each. One that cannot
+/// be carried out, perhaps because a later version of this program has written it, keeps none of the
+/// others.
 pub async fn resume(app: &App) -> Stored<()> {
     let unfinished = logouts::unfinished(&mut *app.db.read().await?).await?;
+    let mut outcome = Ok(());
     for order in unfinished {
-        let now = app.clock.now();
-        let mut tx = app.db.write().await?;
-        let ours = logouts::take_over(&mut tx, &order.id, now - STANDS_STILL, now).await?;
-        tx.commit().await?;
-        if ours {
-            tracing::info!(logout = %order.id, "taking up an unfinished logout");
-            carry_out(app, &order.id).await?;
-        }
+        outcome = outcome.and(take_up(app, &order.id).await);
+    }
+    outcome
+}
+
+async fn take_up(app: &App, id: &LogoutId) -> Stored<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let ours = logouts::take_over(&mut tx, id, now - STANDS_STILL, now).await?;
+    tx.commit().await?;
+    if ours {
+        tracing::info!(logout = %id, "taking up an unfinished logout");
+        carry_out(app, id).await?;
     }
     Ok(())
 }

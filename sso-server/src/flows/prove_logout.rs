@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{
     app::App,
@@ -24,6 +24,10 @@ use crate::{
 /// A listener's promise to refuse by itself runs out without anybody writing something down, so
 /// whoever waits looks again at least this often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// News of any logout wake whoever watches one. Who has found nothing new pauses before looking again,
+/// twice as long each time, so that many open pages beside many logouts are no flood of questions.
+const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE_MOST: Duration = Duration::from_millis(250);
 
 /// A logout and how far each app is.
 #[derive(Clone, Debug)]
@@ -146,12 +150,16 @@ async fn wait_until(
 ) -> Stored<Option<Proof>> {
     let mut waiter = app.db.waiter(Topic::Confirmations);
     let deadline = Instant::now() + within;
+    let mut pause = Duration::ZERO;
     loop {
         let Some(proof) = prove_logout(app, id).await? else { return Ok(None) };
         if enough(&proof) || Instant::now() >= deadline || waiter.is_closed() {
             return Ok(Some(proof));
         }
+        let paused = Instant::now() + pause;
         // Early or late, both are a reason to look.
         let _ = timeout_at(deadline.min(Instant::now() + LOOK_EVERY), waiter.news()).await;
+        sleep_until(deadline.min(paused)).await;
+        pause = (pause * 2).clamp(PAUSE, PAUSE_MOST);
     }
 }

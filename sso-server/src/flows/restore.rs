@@ -81,6 +81,8 @@ pub enum RestoreError {
 /// Voids what the lost time may have used or ended. Doing so again does no harm beyond ending what
 /// began meanwhile. If it is cut short, the ending of sessions is taken up by any server.
 pub async fn restore(app: &App, restore: &Restore) -> Result<Restored, RestoreError> {
+    // An app that was deleted never comes back, and has nobody in: nobody is told, or waited for.
+    let registered = app.db.apps().await?;
     let latest = restores::latest_line_at(&mut *app.db.read().await?).await?;
     let now = app.clock.now();
     if latest > now + SKEW {
@@ -98,8 +100,8 @@ pub async fn restore(app: &App, restore: &Restore) -> Result<Restored, RestoreEr
         true => None,
         false => Some(log_out_many::order_in(app, &mut tx, &Reach::Everybody, why, at).await?),
     };
-    let mut logs: Vec<AppId> =
-        events::heads(&mut tx).await?.into_iter().map(|(app, _)| app).collect();
+    let logs = events::heads(&mut tx).await?.into_iter().map(|(log, _)| log);
+    let mut logs: Vec<AppId> = logs.filter(|log| registered.get(log).is_some()).collect();
     logs.sort();
     for log in &logs {
         let head = events::lock(&mut tx, log).await?;

@@ -120,6 +120,21 @@ pub async fn remove(tx: &mut Tx, app: &AppId, instance: &str) -> Stored<()> {
     Ok(())
 }
 
+/// Forgets an app's instances that accept nothing any more: they have left, or refuse by themselves.
+/// The caller holds the app's log and has written down what is confirmed by that.
+pub async fn forget_gone(tx: &mut Tx, app: &AppId, now: Millis) -> Stored<u64> {
+    let done = sqlx::query(
+        "DELETE FROM app_instances
+         WHERE app_id = $1 AND instance <> '@push'
+             AND (left_at IS NOT NULL OR trusted_until <= $2)",
+    )
+    .bind(app.as_str())
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected())
+}
+
 /// How many instances of an app are known.
 pub async fn count(conn: &mut Conn, app: &AppId) -> Stored<i64> {
     let (count,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM app_instances WHERE app_id = $1")

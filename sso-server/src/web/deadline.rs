@@ -16,13 +16,12 @@ use actix_web::{
 };
 use tokio::{pin, time::timeout};
 
-use super::{Web, api::error::ApiError};
-use crate::flows::doctor;
+use super::{Web, api::error::ApiError, input::BODY_WITHIN, pages::admin::doctor};
 
 /// Longer than a turn at the database and a statement may take by themselves (3 s and 5 s), so that
 /// theirs are the answers wherever they can be.
 const WITHIN: Duration = Duration::from_secs(10);
-/// Longest wait for the apps of a logout, in the console, on its pages and in its API.
+/// Longest wait for the apps of a logout, on the pages that follow one and in the API.
 const PROOF: Duration = Duration::from_secs(50);
 
 /// Answers 503 instead of what does not come in time.
@@ -33,7 +32,12 @@ pub async fn keep(
     let web = request.app_data::<Data<Web>>().cloned();
     let longest_poll =
         web.as_ref().map_or(PROOF, |web| web.app.config.events.longest_wait.duration());
-    let within = WITHIN + waits(request.path(), longest_poll);
+    let mut within = WITHIN + waits(request.path(), longest_poll);
+    if !request.method().is_safe() {
+        // A body that comes too slowly has its own answer, and says nothing about the database:
+        // nobody outside makes us distrust that.
+        within += BODY_WITHIN;
+    }
     let answer = next.call(request);
     pin!(answer);
     match timeout(within, &mut answer).await {
@@ -48,13 +52,15 @@ pub async fn keep(
     }
 }
 
-/// How long a route may wait for something to happen.
+/// How long a route may wait for something to happen. By the bytes of the path: one that is spelt in
+/// another way gets the time of all others.
 fn waits(path: &str, longest_poll: Duration) -> Duration {
     match path {
         "/api/v1/events" => longest_poll,
         "/logout/progress" => PROOF,
-        path if path.starts_with("/api/v1/admin/") => PROOF,
-        path if path.starts_with("/admin/") => doctor::LONGEST,
+        path if path.starts_with("/api/v1/admin/logouts/") => PROOF,
+        path if path.starts_with("/admin/logouts/") && path.ends_with("/progress") => PROOF,
+        path if path.starts_with("/admin/apps/") && path.ends_with("/doctor") => doctor::WITHIN,
         _ => Duration::ZERO,
     }
 }
@@ -66,8 +72,28 @@ mod tests {
     #[test]
     fn only_what_waits_may_wait() {
         let poll = Duration::from_secs(300);
-        assert_eq!(waits("/api/v1/events", poll), poll);
-        for path in ["/login", "/account", "/api/v1/tickets/redeem", "/admin"] {
+        for (path, wait) in [
+            ("/api/v1/events", poll),
+            ("/logout/progress", PROOF),
+            ("/api/v1/admin/logouts/ID", PROOF),
+            ("/admin/logouts/ID/progress", PROOF),
+            ("/admin/apps/aw/doctor", doctor::WITHIN),
+        ] {
+            assert_eq!(waits(path, poll), wait, "{path}");
+        }
+        for path in [
+            "/login",
+            "/account",
+            "/api/v1/tickets/redeem",
+            "/api/v1/admin/users",
+            "/api/v1/admin/logouts",
+            "/admin",
+            "/admin/people/ID",
+            "/admin/logouts",
+            "/admin/logouts/ID",
+            "/admin/apps/aw",
+            "/admin/audit",
+        ] {
             assert_eq!(waits(path, poll), Duration::ZERO, "{path}");
         }
     }

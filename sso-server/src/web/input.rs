@@ -23,7 +23,7 @@ const FORM_MAX: usize = 16 * 1024;
 /// Largest JSON body.
 const JSON_MAX: usize = 64 * 1024;
 /// A body must be here within.
-const BODY_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const BODY_WITHIN: Duration = Duration::from_secs(10);
 
 /// What is wrong with what came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -319,3 +319,37 @@ async fn disabling_and_enabling_is_told_whose_doing_it_was() {
         program.call(Method::POST, &format!("/users/{}/enable", person.id), Some(why())).await;
     assert_eq!(dead.status, 409, "{}", dead.body);
 }
+
+// No id holds such bytes, and PostgreSQL stores no NUL: nothing is there, and nothing has failed.
+#[actix_web::test]
+async fn an_id_with_odd_bytes_is_not_there() {
+    on_both(async |database| {
+        let passport = Passport::on(database).await;
+        let program = Program::new(&passport, "desk", &Scope::ALL).await;
+        let aw = passport.add_app("aw").await;
+        add_admin(&passport, "boss").await;
+        let mut boss = passport.signed_in("boss").await;
+        for odd in ["%00", "a%00b", "%ff", "%0a", "%F0%9F%98%80"] {
+            let expected = if odd.contains("%00") { 400 } else { 404 };
+            let because = Some(json!({ "reason": "x" }));
+            for (method, path, body) in [
+                (Method::GET, format!("/users/{odd}"), None),
+                (Method::GET, format!("/apps/{odd}"), None),
+                (Method::GET, format!("/logouts/{odd}"), None),
+                (Method::POST, format!("/users/{odd}/logout"), because.clone()),
+                (Method::POST, format!("/users/{odd}/disable"), because.clone()),
+                (Method::POST, format!("/sessions/{odd}/end"), because.clone()),
+            ] {
+                let answer = program.call(method, &path, body).await;
+                assert_eq!(answer.status, expected, "{path}: {}", answer.body);
+            }
+            let path = format!("/api/v1/app-sessions/{odd}");
+            assert_eq!(aw.call(Method::GET, &path, None, &[]).await.status, expected, "{path}");
+            for page in ["people", "apps", "logouts"] {
+                let path = format!("/admin/{page}/{odd}");
+                assert_eq!(boss.get(&path).await.status, expected, "{path}");
+            }
+        }
+    })
+    .await;
+}

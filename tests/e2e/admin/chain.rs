@@ -110,6 +110,42 @@ async fn places_count_and_an_older_log_is_known_by_a_kept_link() {
     .await;
 }
 
+// What README says the chain cannot show, and what shows it: whoever has kept an older end of the
+// chain, or takes all links away, has the server itself seal what they have changed since.
+#[actix_web::test]
+async fn an_older_end_and_no_end_at_all_are_known_by_a_kept_link() {
+    let older =
+        "UPDATE audit_chain SET seq = (SELECT seq FROM kept), hash = (SELECT hash FROM kept),
+             stamp = (SELECT stamp FROM kept)";
+    let none = "UPDATE audit_chain SET seq = 0, hash = '', stamp = ''";
+    for (unsealed, end) in [
+        ("UPDATE audit SET seq = NULL, hash = NULL WHERE seq > (SELECT seq FROM kept)", older),
+        ("UPDATE audit SET seq = NULL, hash = NULL", none),
+    ] {
+        let passport = filled(Database::Sqlite).await;
+        execute(&passport, "CREATE TABLE kept AS SELECT * FROM audit_chain").await;
+        passport.add_user("fay").await;
+        passport.advance(5 * SECOND);
+        seal(&passport.app).await.unwrap();
+        passport.until("SELECT COUNT(*) FROM audit WHERE seq IS NULL", 0).await;
+        let elsewhere = look(&passport).await.last;
+
+        let mut tx = passport.app.db.write().await.unwrap();
+        let last = "UPDATE audit SET detail = '{}' WHERE seq = (SELECT MAX(seq) FROM audit)";
+        for sql in [last, unsealed, end] {
+            sqlx::query(sql).execute(&mut *tx).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        passport.advance(5 * SECOND);
+        seal(&passport.app).await.unwrap();
+        passport.until("SELECT COUNT(*) FROM audit WHERE seq IS NULL", 0).await;
+        let found = look(&passport).await;
+        assert!(found.broken.is_none() && found.unsealed == 0, "by itself it holds: {found:?}");
+        let found = verify(&passport.app, Some(elsewhere)).await.unwrap().broken;
+        assert!(matches!(found, Some(Broken::NotTheKept { .. })), "{found:?}");
+    }
+}
+
 // SECURITY-CASES H-16: numbers without gaps, each once, whoever seals and however many at once.
 #[actix_web::test]
 async fn many_sealers_make_one_chain_and_leave_nothing_out() {

@@ -1,8 +1,9 @@
 //! Everybody out.
 
 use client_sdk::wire::Cause;
-use harness::{Passport, SECOND, on_both};
+use harness::{NOON, Passport, SECOND, on_both};
 use sso_server::{
+    clock::Clock,
     domain::{device::DeviceClass, reach::Reach},
     flows::{
         end_session::Ending,
@@ -105,6 +106,35 @@ async fn an_order_that_was_left_lying_is_taken_up() {
         assert_eq!(passport.count(live).await, 0);
         assert_eq!(passport.count("SELECT sessions FROM logouts").await, 5);
         assert_eq!(aw.events("0").await.events.len(), 5, "each told once");
+    })
+    .await;
+}
+
+// SECURITY-CASES W-28: a node's clock is a little ahead, and who came in there is out with all others.
+#[actix_web::test]
+async fn who_came_in_at_a_node_ahead_of_time_is_out_too() {
+    on_both(async |database| {
+        let passport = Passport::on(database).await;
+        let same = passport.app.config.clone();
+        let ahead = Clock::manual(NOON + SECOND / 2);
+        let url = same.database.url.clone();
+        let folder = passport.folder.clone();
+        let node = Passport::over(database, &url, folder, ahead, |config| *config = same).await;
+        let aw = passport.add_app("aw").await;
+        passport.add_user("member").await;
+        let _here = passport.signed_in("member").await;
+        let mut there = node.browser();
+        there.sign_in("member").await;
+        let entered = aw.at(&node).enter(&mut there).await;
+
+        let at_aw = Reach::App { app: sso_server::domain::app::AppId::parse("aw").unwrap() };
+        let why = Ending::by_operator(Cause::Admin);
+        let logout = log_out_many(&passport.app, &at_aw, why).await.unwrap();
+        assert_eq!(logout.app_sessions, 1);
+        assert_eq!(aw.status(&entered.app_session).await.json()["state"], "ended");
+        let logout = log_out_many(&passport.app, &Reach::Everybody, why).await.unwrap();
+        assert_eq!(logout.sessions, 2);
+        assert!(!there.is_signed_in().await);
     })
     .await;
 }

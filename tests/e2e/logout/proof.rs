@@ -1,5 +1,7 @@
 //! For each logout and app: confirmed, waiting, or over.
 
+use std::time::Duration;
+
 use harness::{HOUR, MINUTE, Passport, SECOND, TestApp, on_both};
 use sso_server::{
     domain::{
@@ -9,8 +11,9 @@ use sso_server::{
     flows::{
         end_session::{Ending, end_session},
         follow_events::{confirm_lapsed, leave},
-        prove_logout::{AppProof, prove_logout},
+        prove_logout::{AppProof, prove_logout, wait_for_apps},
     },
+    store::Topic,
 };
 
 /// Somebody who is in at `aw` is logged out by an admin.
@@ -215,4 +218,31 @@ async fn the_statement_and_the_rule_agree() {
             }
         }
     }
+}
+
+// Whoever watches a logout is woken by the news of all others, and does not ask the database each time.
+#[actix_web::test]
+async fn news_of_other_logouts_are_no_flood_of_questions() {
+    on_both(async |database| {
+        const NEWS: usize = 400;
+        let passport = Passport::on(database).await;
+        let aw = passport.add_app("aw").await;
+        aw.poll("web-1", "0", &[]).await;
+        let logout = forced_out(&passport, &aw).await;
+        let mut looks = 0;
+        let app = &passport.app;
+        let watched = wait_for_apps(app, &logout, Duration::from_secs(60), |_| looks += 1);
+        let others = async {
+            for _ in 0..NEWS {
+                let mut tx = app.db.write().await.unwrap();
+                tx.wake(Topic::Confirmations);
+                tx.commit().await.unwrap();
+            }
+            aw.poll("web-1", "1", &[]).await;
+        };
+        let (proof, ()) = tokio::join!(watched, others);
+        assert!(proof.unwrap().unwrap().is_done(), "and its own news is not missed");
+        assert!(looks < NEWS / 2, "{looks} looks");
+    })
+    .await;
 }

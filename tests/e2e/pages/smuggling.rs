@@ -1,6 +1,7 @@
 //! Bytes that two readers could read differently: refused whole, and nothing after them is read.
 
 use harness::{Passport, raw};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Sends raw bytes; `H` stands for the right `Host`.
 async fn send(passport: &Passport, request: &str) -> String {
@@ -280,4 +281,25 @@ async fn large_requests_are_refused() {
         "GET {longest} HTTP/1.1\r\nHost: {{H}}\r\nCookie: c=1\r\nConnection: close\r\n\r\n"
     );
     assert_eq!(raw::status(&send(&passport, &request).await), 200, "as much as is allowed");
+}
+
+// SECURITY-CASES H-04: a body that does not come is the client's own doing, and no sign that the
+// database has fallen silent, which anybody could give otherwise.
+#[actix_web::test]
+async fn a_body_that_never_comes_is_its_senders_fault() {
+    let passport = Passport::start().await;
+    let host = format!("sso.localhost:{}", passport.address.port());
+    let wait = async |path: &str| {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100\r\nContent-Type: \
+             application/x-www-form-urlencoded\r\n\r\nx"
+        );
+        let mut stream = tokio::net::TcpStream::connect(passport.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = [0; 64];
+        let read = stream.read(&mut answer).await.unwrap();
+        assert_eq!(raw::status(&String::from_utf8_lossy(&answer[..read])), 408, "{path}");
+    };
+    let all = ["/login", "/setup", "/account/secure", "/logout"].iter().cycle().take(40);
+    futures_util::future::join_all(all.map(|path| wait(path))).await;
 }

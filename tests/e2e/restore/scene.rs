@@ -129,10 +129,10 @@ impl Scene {
         match self.database {
             Database::Sqlite => command.push(&shown),
             Database::Postgres => {
-                let onto = ["--clean", "--if-exists", "--single-transaction", "--dbname"];
-                let mut arguments = onto.to_vec();
-                arguments.extend_from_slice(&[&self.home.url, &shown]);
-                postgres("pg_restore", &arguments);
+                let url = self.database.create(self.home.folder.path()).await;
+                postgres("pg_restore", &["--single-transaction", "--dbname", &url, &shown]);
+                self.home.set("SSO_DATABASE__URL", &url);
+                self.home.url = url;
                 command.push("--done");
             }
         }

@@ -2,6 +2,7 @@
 
 use client_sdk::wire::{Cause, EventKind, Redeemed};
 use harness::{Browser, Database, TestApp, on_both};
+use sqlx::Connection;
 
 use super::scene::Scene;
 
@@ -216,4 +217,27 @@ async fn a_second_restore_is_ahead_of_the_first() {
     let output = verify().env("SSO_DATABASE__URL", other).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!verify().status().unwrap().success(), "what was replaced is not in this one");
+}
+
+// Nobody can be in at an app that was deleted: the proof of the restore does not wait for it.
+#[actix_web::test]
+async fn an_app_that_is_gone_is_not_waited_for() {
+    on_both(async |database| {
+        let mut scene = Scene::on(database).await;
+        let aw = scene.aw();
+        scene.add_app("gone", "http://gone.localhost/sso/callback");
+        scene.home.say(&["app", "delete", "gone"]);
+        let backup = scene.back_up("backup");
+        let said = scene.put_back(&backup, &[]).await;
+        assert_eq!(said["apps"], 1, "{said}");
+        let page = aw.poll("web-1", "0", &[]).await;
+        assert_eq!(page.events.len(), 1, "the control: aw hears");
+        assert!(aw.poll("web-1", &page.cursor, &[]).await.events.is_empty());
+        sqlx::any::install_default_drivers();
+        let mut connection = sqlx::AnyConnection::connect(&scene.home.url).await.unwrap();
+        let open = "SELECT COUNT(*) FROM confirmations WHERE confirmed_at IS NULL";
+        let (open,): (i64,) = sqlx::query_as(open).fetch_one(&mut connection).await.unwrap();
+        assert_eq!(open, 0, "nobody is waited for");
+    })
+    .await;
 }

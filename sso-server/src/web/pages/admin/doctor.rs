@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Longest wait: two attempts at an events URL, and far less than browsers wait for a page.
-const WITHIN: Duration = Duration::from_secs(10);
+pub(in crate::web) const WITHIN: Duration = Duration::from_secs(10);
 
 /// What `admin/doctor.html` shows.
 #[derive(Debug, Serialize)]
