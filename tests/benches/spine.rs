@@ -389,6 +389,8 @@ async fn memory() {
     home.set("SSO_PASSWORD__MEMORY_KIB", "8");
     let node = home.serve();
     let app = home.add_app("aw", &node);
+    // What all share, templates for instance, comes with the first.
+    many_logins(&node, 20).await;
     let before = resident(node.id());
     let cookies = many_logins(&node, 20_000).await;
     let path = format!("/login{}", app.login_query(&[]));

@@ -11,8 +11,8 @@ use std::sync::Mutex;
 
 use sha2::{Digest, Sha256};
 
-/// As many as are remembered, if no two want the same place: one megabyte.
-const PLACES: usize = 32 * 1024;
+/// As many as are remembered, if no two want the same place: half a megabyte.
+const PLACES: usize = 16 * 1024;
 /// Locks, so that threads hardly meet.
 const SHELVES: usize = 64;
 
