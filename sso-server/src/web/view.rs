@@ -197,9 +197,11 @@ mod tests {
     use super::*;
 
     fn draw(locale: Locale, template: &str) -> String {
-        let mut view = View::new("en");
-        view.tera.add_raw_template("test", template).unwrap();
-        view.draw("test", locale, &[], &HashMap::<&str, &str>::new()).unwrap()
+        let mut templates = parse();
+        templates.add_raw_template("test", template).unwrap();
+        let mut context = Context::new();
+        context.insert("lang", locale.tag());
+        templates.render("test", &context).unwrap()
     }
 
     /// A message that one language lacks would come in English.

@@ -10,6 +10,7 @@ use client_sdk::{
     webhook::Secret,
     wire::{Cause, Event, EventKind, PushedEvent, Replacement},
 };
+use futures_util::StreamExt;
 use harness::{Browser, Database, Passport, TestApp, raw};
 use sso_server::clock::Clock;
 use tokio::{
@@ -249,4 +250,45 @@ async fn an_open_page_hears_of_what_is_pushed() {
     assert!(told.contains("event: over"), "{told}");
     assert!(told.contains("Firefox on Windows"), "{told}");
     assert!(!told.contains("still here"), "told when it came, not by and by: {told}");
+}
+
+// SECURITY-CASES B-03, B-11: a flood of what is not Passport's, a ticket and an assertion among it,
+// costs one comparison each and nobody their session; what is Passport's comes through meanwhile.
+#[actix_web::test]
+async fn a_flood_of_forged_messages_drowns_nothing() {
+    let site = Site::start().await;
+    let mut here = site.sign_in("member").await;
+    let own = here.get("/").await.body;
+    assert_ne!(own, "");
+    let now = (Clock::System.now() / 1_000).to_string();
+    let ticket = site.aw.send(&mut site.passport.signed_in("member").await).await.ticket();
+    let flood = (0..1_000).map(|number| {
+        let (site, now, own, ticket) = (&site, &now, &own, &ticket);
+        async move {
+            let id = format!("forged-{number}");
+            let signature = format!("v1,{}=", "A".repeat(43));
+            let body = match number % 2 {
+                0 => body(&id, own, 1),
+                _ => ticket.clone(),
+            };
+            let headers = [
+                ("content-type", "application/json"),
+                ("webhook-id", id.as_str()),
+                ("webhook-timestamp", now.as_str()),
+                ("webhook-signature", signature.as_str()),
+            ];
+            site.send("POST", &headers, &body).await
+        }
+    });
+    let flood = futures_util::stream::iter(flood).buffer_unordered(32).collect::<Vec<_>>();
+    let genuine = async {
+        let other = site.aw.enter(&mut site.passport.signed_in("member").await).await;
+        force_out(&site.passport, &other).await;
+        site.passport
+            .until("SELECT acknowledged FROM app_instances WHERE instance = '@push'", 1)
+            .await;
+    };
+    let (answers, ()) = futures_util::future::join(flood, genuine).await;
+    assert!(answers.iter().all(|status| (400..500).contains(status)), "{answers:?}");
+    assert_eq!(here.get("/").await.body, own, "still in");
 }
