@@ -13,6 +13,7 @@ pub mod csrf;
 pub mod deadline;
 pub mod door;
 pub mod headers;
+pub mod in_page;
 pub mod input;
 pub mod locale;
 pub mod log;
@@ -88,6 +89,11 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                 resource("/.well-known/jwks.json").route(get().to(api::well_known::jwks)),
             ))
             .service(only(GET, resource("/sso.js").route(get().to(pages::assets::sso_js))))
+            // Pages of apps
+            .service(
+                only(GET, resource("/check").route(get().to(in_page::check::check)))
+                    .wrap(from_fn(deadline::keep)),
+            )
             .service(administering_calls().wrap(from_fn(deadline::keep)))
             .service(
                 scope("/api/v1")
