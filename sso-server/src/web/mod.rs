@@ -1,4 +1,5 @@
-//! HTTP: one table of routes, pages for people ([`pages`]), an API for programs ([`api`]).
+//! HTTP: one table of routes, pages for people ([`pages`]), an API for programs ([`api`]), questions of
+//! scripts in apps' pages ([`in_page`]).
 //!
 //! The layers around every route, from outside in: the request log and the net under panics
 //! ([`log`]), the headers that every answer bears ([`headers`]), the door that refuses what no

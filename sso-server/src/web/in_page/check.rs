@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use actix_web::{
-    HttpRequest, HttpResponse, ResponseError,
+    HttpRequest, HttpResponse,
     http::{StatusCode, header::RETRY_AFTER},
     web::Data,
 };
@@ -73,25 +73,17 @@ async fn decide(web: &Web, asked: Query<Asked>, request: &HttpRequest) -> HttpRe
         }
     };
     let Ok(claim) = Claim::read(request.headers()) else { return not_a_page() };
-    let mut response = match admit(web, &asked, &claim).await {
-        Ok(true) => {
-            let found = find(web, &asked, &claim, request).await;
-            match found {
-                Ok(Found::Answer(check)) => answer::respond(&check, callback),
-                Ok(Found::Malformed(text)) => malformed(text),
-                Ok(Found::TooMany(seconds)) => too_many(seconds),
-                Ok(Found::NotAPage) => return not_a_page(),
-                Err(error) => {
-                    tracing::error!(cause = %error, "a page's question cannot be answered");
-                    error.error_response()
-                }
-            }
-        }
+    match admit(web, &asked, &claim).await {
+        Ok(true) => {}
         Ok(false) => return not_a_page(),
-        Err(error) => {
-            tracing::error!(cause = %error, "a page's question cannot be answered");
-            return error.error_response();
-        }
+        Err(error) => return HttpResponse::from_error(error),
+    }
+    let mut response = match find(web, &asked, &claim, request).await {
+        Ok(Found::Answer(check)) => answer::respond(&check, callback),
+        Ok(Found::Malformed(text)) => malformed(text),
+        Ok(Found::TooMany(seconds)) => too_many(seconds),
+        Ok(Found::NotAPage) => return not_a_page(),
+        Err(error) => HttpResponse::from_error(error),
     };
     if let Some(origin) = claim.origin {
         answer::open_to(response.headers_mut(), origin);
