@@ -1,5 +1,7 @@
 //! A page of a registered app asks, and hears one of three.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures_util::future::join_all;
 use harness::{HOUR, app::checked, on_both};
 use serde_json::{Value, json};
 use sso_server::flows::users;
@@ -225,4 +227,33 @@ async fn a_state_comes_back_as_it_was_in_both_shapes() {
             assert!(!answer.body.contains(['<', '>']), "{}", answer.body);
         }
     }
+}
+
+// SECURITY-CASES S-14, J-10: of many who ask together each hears of themselves.
+#[actix_web::test]
+async fn of_many_who_ask_at_once_each_hears_of_themselves() {
+    on_both(async |database| {
+        let scene = Scene::on(database).await;
+        let mut people = Vec::new();
+        for name in ["ann", "ben", "cleo", "dora", "emil", "fay"] {
+            let id = scene.passport.add_user(name).await;
+            people.push((id, scene.passport.signed_in(name).await));
+        }
+        let asked = (0..120).map(|n| {
+            let (aw, (id, browser)) = (&scene.aw, &people[n % people.len()]);
+            async move {
+                let answer = match n % 2 {
+                    0 => aw.check(browser).await,
+                    _ => aw.check_by_script(browser, "cb").await,
+                };
+                (id, ticket(&answer))
+            }
+        });
+        for (id, ticket) in join_all(asked).await {
+            let claims = URL_SAFE_NO_PAD.decode(ticket.split('.').nth(1).unwrap()).unwrap();
+            let claims: Value = serde_json::from_slice(&claims).unwrap();
+            assert_eq!((&claims["sub"], &claims["aud"]), (&json!(id), &json!("aw")));
+        }
+    })
+    .await;
 }
