@@ -4,7 +4,7 @@
 //! keeps one network from taking a node's time (SECURITY-CASES J-13). A network that so many others
 //! push out of memory begins anew.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use quick_cache::sync::Cache;
 
@@ -13,9 +13,11 @@ use crate::domain::{MINUTE, Millis, SECOND, app::AppId};
 /// Most pairs of app and network that are counted.
 const PAIRS: usize = 10_000;
 
-/// The counters.
-#[derive(Debug)]
-pub struct PageChecks(Cache<(AppId, String), Arc<std::sync::Mutex<Minute>>>);
+type Counters = Cache<(AppId, String), Arc<Mutex<Minute>>>;
+
+/// The counters. They take no memory before the first page asks.
+#[derive(Debug, Default)]
+pub struct PageChecks(OnceLock<Counters>);
 
 #[derive(Debug, Default)]
 struct Minute {
@@ -23,20 +25,15 @@ struct Minute {
     checks: u32,
 }
 
-impl Default for PageChecks {
-    fn default() -> Self {
-        Self(Cache::new(PAIRS))
-    }
-}
-
 impl PageChecks {
     /// One more. Seconds to wait, if there were `limit` of them this minute already.
     pub fn count(&self, app: &AppId, network: String, limit: u32, now: Millis) -> Option<i64> {
         let key = (app.clone(), network);
-        let counter = self.0.get(&key).unwrap_or_else(|| {
+        let counters = self.0.get_or_init(|| Cache::new(PAIRS));
+        let counter = counters.get(&key).unwrap_or_else(|| {
             // Two that come together may make one each; the later one stays.
             let fresh = Arc::default();
-            self.0.insert(key, Arc::clone(&fresh));
+            counters.insert(key, Arc::clone(&fresh));
             fresh
         });
         let mut minute = counter.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
