@@ -75,6 +75,34 @@ impl Redeemed {
     }
 }
 
+/// Answer of `GET /check`: what a page may know of its visitor.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum Check {
+    /// Signed in at Passport.
+    SignedIn {
+        /// For the app's server, which redeems it with the verifier and without a return URL.
+        ticket: String,
+        /// As the page sent it.
+        state: String,
+    },
+    /// Surely not signed in: the page need not ask again.
+    SignedOut,
+    /// The browser may have held the cookie back; only Passport's own page can tell.
+    Unknown,
+}
+
+impl std::fmt::Debug for Check {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Without the ticket.
+        f.write_str(match self {
+            Self::SignedIn { .. } => "SignedIn(…)",
+            Self::SignedOut => "SignedOut",
+            Self::Unknown => "Unknown",
+        })
+    }
+}
+
 /// A person as an app sees them. Every registered app is granted all of these fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {

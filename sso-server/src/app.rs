@@ -10,6 +10,7 @@ use crate::{
     flows::{
         installation::{self, InstallationError},
         log_in::LoginSlots,
+        page_checks::PageChecks,
         redeem_ticket::Redemptions,
         refused_tickets::RefusedTickets,
         signing_keys::{self, KeysError},
@@ -53,6 +54,8 @@ pub struct App {
     pub redemptions: Redemptions,
     /// Tickets refused this minute, by app.
     pub refused_tickets: RefusedTickets,
+    /// Questions of pages this minute, by app and network.
+    pub page_checks: PageChecks,
     /// Logins under way, by account.
     pub login_slots: LoginSlots,
     /// Signs of life under way.
@@ -146,6 +149,7 @@ impl App {
             passwords,
             redemptions: Redemptions::default(),
             refused_tickets: RefusedTickets::default(),
+            page_checks: PageChecks::default(),
             login_slots: LoginSlots::default(),
             touches: Arc::new(Semaphore::new(TOUCHES)),
             transport,

@@ -259,8 +259,7 @@ async fn whatever_is_listed_or_made_can_be_had_as_json() {
         fields.sort_unstable();
         fields.join(" ")
     };
-    let app =
-        "bit created_at disabled events_url id jsonp may_end_user name origins push return_to";
+    let app = "bit created_at disabled events_url id jsonp may_end_user name old_browsers origins push return_to";
     let made = [
         "app",
         "add",
@@ -300,4 +299,9 @@ async fn whatever_is_listed_or_made_can_be_had_as_json() {
         serde_json::json!(["https://aw.example/a", "https://aw.example/b"])
     );
     assert_eq!((&aw["jsonp"], &aw["may_end_user"]), (&true.into(), &false.into()));
+    // SECURITY-CASES J-14
+    for changed in [serde_json::json!(["aw"]), serde_json::json!([])] {
+        assert_eq!(home.json(&["app", "forbid-jsonp", "--json"])["changed"], changed);
+        assert_eq!(home.json(&["app", "list", "--json"])[0]["jsonp"], false);
+    }
 }

@@ -33,6 +33,18 @@ pub fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
 }
 
+/// What an answer of `/check` says, in either shape.
+pub fn checked(answer: &Answer) -> Value {
+    let body = match answer.body.strip_prefix("/**/") {
+        None => &*answer.body,
+        Some(script) => {
+            let (_, call) = script.split_once("&&").unwrap();
+            call.split_once('(').unwrap().1.strip_suffix(");").unwrap()
+        }
+    };
+    serde_json::from_str(body).unwrap_or_else(|_| panic!("{} {}", answer.status, answer.body))
+}
+
 impl TestApp {
     /// An app that talks to Passport at `address`.
     pub fn new(
@@ -67,6 +79,51 @@ impl TestApp {
     /// The same, with further parameters.
     pub async fn send_with(&self, browser: &mut Browser, more: &[(&str, &str)]) -> Answer {
         browser.get(&format!("/login{}", self.login_query(more))).await
+    }
+
+    /// The origin of its pages.
+    pub fn origin(&self) -> String {
+        url::Url::parse(&self.return_to).unwrap().origin().ascii_serialization()
+    }
+
+    /// What one of its pages asks.
+    pub fn check_path(&self, more: &[(&str, &str)]) -> String {
+        let challenge = challenge(VERIFIER);
+        let own = [("app", self.id.as_str()), ("state", "st-1"), ("challenge", &challenge)];
+        format!("/check?{}", encode(own.into_iter().chain(more.iter().copied())))
+    }
+
+    /// One of its pages asks whether its visitor is signed in, by `fetch`, in a browser that lets our
+    /// cookies go along.
+    pub async fn check(&self, browser: &Browser) -> Answer {
+        let origin = self.origin();
+        let headers = [
+            ("origin", origin.as_str()),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-mode", "cors"),
+            ("sec-fetch-dest", "empty"),
+            ("sec-fetch-storage-access", "active"),
+        ];
+        browser.on_another_site().get_with(&self.check_path(&[]), &headers).await
+    }
+
+    /// The same by a script element with `crossorigin="use-credentials"`.
+    pub async fn check_by_script(&self, browser: &Browser, callback: &str) -> Answer {
+        let origin = self.origin();
+        let headers = [
+            ("origin", origin.as_str()),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-mode", "cors"),
+            ("sec-fetch-dest", "script"),
+            ("sec-fetch-storage-access", "active"),
+        ];
+        let path = self.check_path(&[("callback", callback)]);
+        browser.on_another_site().get_with(&path, &headers).await
+    }
+
+    /// Redeems a ticket that one of its pages got.
+    pub async fn redeem_in_page(&self, ticket: &str) -> Answer {
+        self.redeem_body(json!({ "ticket": ticket, "verifier": VERIFIER }), &[]).await
     }
 
     /// The `Authorization` header.

@@ -72,6 +72,13 @@ impl Browser {
         self
     }
 
+    /// The same browser on a page of another site: of our cookies only those that are sent from there.
+    pub fn on_another_site(&self) -> Self {
+        let mut there = self.clone();
+        there.forget_all_cookies_but(&["__Host-passport-x"]);
+        there
+    }
+
     /// Opens a path.
     pub async fn get(&mut self, path: &str) -> Answer {
         self.request(Method::GET, path, None, &[]).await

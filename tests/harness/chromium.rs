@@ -46,6 +46,18 @@ impl Chromium {
         Self::with_profile(look, Arc::new(tempfile::tempdir().unwrap())).await
     }
 
+    /// Starts one that keeps our cookies from other sites' pages, or does not. Debian's keeps them by
+    /// default, most others do not.
+    pub async fn with_third_party_cookies(look: Look, allowed: bool) -> Self {
+        let profile = Arc::new(tempfile::tempdir().unwrap());
+        let folder = profile.path().join("Default");
+        std::fs::create_dir_all(&folder).unwrap();
+        let mode = if allowed { 2 } else { 1 };
+        let preferences = serde_json::json!({ "profile": { "cookie_controls_mode": mode } });
+        std::fs::write(folder.join("Preferences"), preferences.to_string()).unwrap();
+        Self::with_profile(look, profile).await
+    }
+
     /// Closes it as a person does, and opens it again with the same profile: what is on disk stays,
     /// cookies that are to end with the browser do not.
     pub async fn reopen(self, look: Look) -> Self {

@@ -149,6 +149,15 @@ pub fn get(path: &str, host: &str, cookie: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nUser-Agent: {}\r\nAccept: text/html\r\n\r\n", crate::browser::FIREFOX).into_bytes()
 }
 
+/// A GET with further headers, each with its line end.
+pub fn get_with(path: &str, host: &str, cookie: &str, headers: &str) -> Vec<u8> {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nUser-Agent: {}\r\n{headers}\r\n",
+        crate::browser::FIREFOX
+    )
+    .into_bytes()
+}
+
 /// A POST with a body.
 pub fn post(path: &str, host: &str, kind: &str, headers: &str, body: &str) -> Vec<u8> {
     format!(

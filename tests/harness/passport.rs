@@ -123,6 +123,7 @@ impl Passport {
             origins: &[],
             events_url: Some(url),
             jsonp: false,
+            old_browsers: false,
             may_end_user: false,
         };
         let Added { secret, events_secret, .. } = apps::add(&self.app, new).await.unwrap();
@@ -152,6 +153,7 @@ impl Passport {
             origins: &[],
             events_url: None,
             jsonp: false,
+            old_browsers: false,
             may_end_user: false,
         };
         change(&mut new);

@@ -88,6 +88,7 @@ async fn apps_are_read_back_as_they_were_written_in_order() {
         full.origins = vec![Origin::register("https://b.example").unwrap()];
         full.events_url = Some(EventsUrl::register("https://b.example/events").unwrap());
         (full.jsonp_since, full.may_end_user_since) = (Some(NOON), Some(NOON + 1));
+        full.old_browsers_since = Some(NOON + 2);
         full.name = "B's \"first\"; DROP TABLE apps".to_owned();
         scene
             .write(async |tx| {

@@ -242,6 +242,7 @@ pub fn new_app(id: &str) -> App {
         origins: Vec::new(),
         events_url: None,
         jsonp_since: None,
+        old_browsers_since: None,
         may_end_user_since: None,
         disabled_at: None,
         created_at: NOON,

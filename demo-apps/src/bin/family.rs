@@ -165,6 +165,7 @@ async fn credentials(app: &Arc<App>, folder: &Path) -> Result<Credentials, Failu
             origins: &[site.url.to_owned()],
             events_url,
             jsonp: false,
+            old_browsers: false,
             may_end_user: false,
         };
         match apps::add(app, new).await {

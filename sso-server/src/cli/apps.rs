@@ -41,6 +41,9 @@ pub(super) enum Command {
         /// Allow JSONP
         #[arg(long)]
         jsonp: bool,
+        /// Know its pages by their Referer, too, for browsers that send no Origin
+        #[arg(long)]
+        old_browsers: bool,
         /// Let it end every session of a person
         #[arg(long)]
         may_end_user: bool,
@@ -77,12 +80,24 @@ pub(super) enum Command {
         /// Forbid JSONP
         #[arg(long, group = "change", conflicts_with = "jsonp")]
         no_jsonp: bool,
+        /// Know its pages by their Referer, too, for browsers that send no Origin
+        #[arg(long, group = "change")]
+        old_browsers: bool,
+        /// Know its pages by their Origin alone
+        #[arg(long, group = "change", conflicts_with = "old_browsers")]
+        no_old_browsers: bool,
         /// Let it end every session of a person
         #[arg(long, group = "change")]
         may_end_user: bool,
         /// Let it end every session of a person no more
         #[arg(long, group = "change", conflicts_with = "may_end_user")]
         no_may_end_user: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Forbid JSONP to all apps at once
+    ForbidJsonp {
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -145,7 +160,17 @@ pub(super) enum Command {
 
 pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
     match command {
-        Command::Add { id, name, return_to, origin, events_url, jsonp, may_end_user, json } => {
+        Command::Add {
+            id,
+            name,
+            return_to,
+            origin,
+            events_url,
+            jsonp,
+            old_browsers,
+            may_end_user,
+            json,
+        } => {
             let new = AddApp {
                 id: &id,
                 name: &name,
@@ -153,6 +178,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
                 origins: &origin,
                 events_url: events_url.as_deref(),
                 jsonp,
+                old_browsers,
                 may_end_user,
             };
             let Added { client, secret, events_secret } = apps::add(app, new).await?;
@@ -180,6 +206,8 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
             no_events_url,
             jsonp,
             no_jsonp,
+            old_browsers,
+            no_old_browsers,
             may_end_user,
             no_may_end_user,
             json,
@@ -195,6 +223,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
                     events_url.as_deref().map(Some)
                 },
                 jsonp: switch(jsonp, no_jsonp),
+                old_browsers: switch(old_browsers, no_old_browsers),
                 may_end_user: switch(may_end_user, no_may_end_user),
             };
             let Updated { client, changed, events_secret } = apps::update(app, &id, change).await?;
@@ -208,6 +237,15 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
             } else {
                 output::say(&format!("Changed {id}: {}.", changed.join(", ")));
                 say_events_secret(events_secret.as_deref());
+            }
+        }
+        Command::ForbidJsonp { json } => {
+            let ids: Vec<String> =
+                apps::forbid_jsonp(app).await?.iter().map(ToString::to_string).collect();
+            match ids.as_slice() {
+                _ if json => output::json(&json!({ "changed": ids })),
+                [] => output::say("No app was allowed JSONP."),
+                ids => output::say(&format!("JSONP is off for {}.", ids.join(", "))),
             }
         }
         Command::List { json } => {
@@ -298,7 +336,8 @@ fn as_json(client: &Client, push: Option<&PushState>) -> serde_json::Value {
         "id": client.id.as_str(), "name": client.name, "bit": client.bit,
         "return_to": urls, "origins": origins, "events_url": client.events_url.as_ref().map(EventsUrl::as_str),
         "push": push.map(PushJson::from),
-        "jsonp": client.jsonp_since.is_some(), "may_end_user": client.may_end_user_since.is_some(),
+        "jsonp": client.jsonp_since.is_some(), "old_browsers": client.old_browsers_since.is_some(),
+        "may_end_user": client.may_end_user_since.is_some(),
         "disabled": client.disabled_at.is_some(), "created_at": seconds(client.created_at),
     })
 }

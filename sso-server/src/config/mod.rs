@@ -280,11 +280,18 @@ pub struct Throttle {
     pub address_attempts: i64,
     /// Refused tickets of one app a minute before it hears 429.
     pub refused_tickets_per_minute: u32,
+    /// Questions of an app's pages from one network (IPv6: /64) a minute before it hears 429.
+    pub page_checks_per_minute: u32,
 }
 
 impl Default for Throttle {
     fn default() -> Self {
-        Self { account_attempts: 5, address_attempts: 300, refused_tickets_per_minute: 600 }
+        Self {
+            account_attempts: 5,
+            address_attempts: 300,
+            refused_tickets_per_minute: 600,
+            page_checks_per_minute: 6_000,
+        }
     }
 }
 

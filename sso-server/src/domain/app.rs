@@ -76,6 +76,8 @@ pub struct App {
     pub events_url: Option<EventsUrl>,
     /// Whether JSONP is allowed, and since when.
     pub jsonp_since: Option<Millis>,
+    /// Whether its pages may be known by their `Referer`, and since when.
+    pub old_browsers_since: Option<Millis>,
     /// Whether it may end every session of a person, and since when.
     pub may_end_user_since: Option<Millis>,
     /// Set while the app is shut off.
@@ -88,6 +90,11 @@ impl App {
     /// The registered return URL that is `requested`, byte for byte.
     pub fn return_url(&self, requested: &str) -> Option<&ReturnUrl> {
         self.return_urls.iter().find(|registered| registered.as_str() == requested)
+    }
+
+    /// The registered origin that is `presented`, byte for byte.
+    pub fn origin(&self, presented: &str) -> Option<&Origin> {
+        self.origins.iter().find(|registered| registered.as_str() == presented)
     }
 
     /// Whether `presented` is this app's secret now. Constant time.

@@ -42,6 +42,8 @@ pub struct AddApp<'a> {
     pub events_url: Option<&'a str>,
     /// Whether JSONP is allowed.
     pub jsonp: bool,
+    /// Whether its pages may be known by their `Referer`, for browsers that send no `Origin`.
+    pub old_browsers: bool,
     /// Whether it may end every session of a person.
     pub may_end_user: bool,
 }
@@ -112,6 +114,7 @@ pub async fn add(app: &App, new: AddApp<'_>) -> Result<Added, AppsError> {
         origins: each(new.origins, Origin::register)?,
         events_url: new.events_url.map(events_url).transpose()?,
         jsonp_since: new.jsonp.then_some(now),
+        old_browsers_since: new.old_browsers.then_some(now),
         may_end_user_since: new.may_end_user.then_some(now),
         disabled_at: None,
         created_at: now,
@@ -145,6 +148,8 @@ pub struct ChangeApp<'a> {
     pub events_url: Option<Option<&'a str>>,
     /// Whether JSONP is allowed.
     pub jsonp: Option<bool>,
+    /// Whether its pages may be known by their `Referer`.
+    pub old_browsers: Option<bool>,
     /// Whether it may end every session of a person.
     pub may_end_user: Option<bool>,
 }
@@ -185,6 +190,9 @@ pub async fn update(app: &App, id: &str, change: ChangeApp<'_>) -> Result<Update
     if let Some(allowed) = change.jsonp {
         new.jsonp_since = allowed.then(|| old.jsonp_since.unwrap_or(now));
     }
+    if let Some(allowed) = change.old_browsers {
+        new.old_browsers_since = allowed.then(|| old.old_browsers_since.unwrap_or(now));
+    }
     if let Some(allowed) = change.may_end_user {
         new.may_end_user_since = allowed.then(|| old.may_end_user_since.unwrap_or(now));
     }
@@ -207,8 +215,25 @@ pub async fn update(app: &App, id: &str, change: ChangeApp<'_>) -> Result<Update
     Ok(Updated { client: new, changed, events_secret })
 }
 
+/// Takes JSONP away from all apps together: the switch for the day on which something is wrong with
+/// it. Every node obeys at once (SECURITY-CASES J-14).
+pub async fn forbid_jsonp(app: &App) -> Stored<Vec<AppId>> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let ids = apps::forbid_jsonp(&mut tx).await?;
+    let fact = json!({ "from": true, "to": false });
+    let entry = |id: &AppId| {
+        let entry = Entry::new(now, Act::AppChanged).app(id).fact("change", "registration");
+        entry.fact("jsonp", fact.clone())
+    };
+    let entries: Vec<Entry> = ids.iter().map(entry).collect();
+    audit::append(&mut tx, &entries, &app.random).await?;
+    tx.commit().await?;
+    Ok(ids)
+}
+
 /// What an operator registers, under the names of the command line.
-fn registration(client: &Client) -> [(&'static str, Value); 6] {
+fn registration(client: &Client) -> [(&'static str, Value); 7] {
     let urls: Vec<&str> = client.return_urls.iter().map(ReturnUrl::as_str).collect();
     let origins: Vec<&str> = client.origins.iter().map(Origin::as_str).collect();
     [
@@ -217,6 +242,7 @@ fn registration(client: &Client) -> [(&'static str, Value); 6] {
         ("origins", json!(origins)),
         ("events_url", json!(client.events_url.as_ref().map(EventsUrl::as_str))),
         ("jsonp", json!(client.jsonp_since.is_some())),
+        ("old_browsers", json!(client.old_browsers_since.is_some())),
         ("may_end_user", json!(client.may_end_user_since.is_some())),
     ]
 }

@@ -80,6 +80,12 @@ impl Db {
         }
     }
 
+    /// All apps as they were when somebody last asked, however long ago. Good only to refuse early or
+    /// to hope: whatever is granted has to ask again.
+    pub fn apps_at_hand(&self) -> Option<Arc<Snapshot>> {
+        self.apps.at_hand()
+    }
+
     /// Whether the database answers: reads a row of it, nothing that is at hand.
     pub async fn ping(&self) -> Stored<()> {
         version(&mut *self.read().await?).await.map(|_| ())
@@ -145,8 +151,8 @@ async fn version(conn: &mut Conn) -> Stored<i64> {
 pub async fn all(conn: &mut Conn) -> Stored<Vec<App>> {
     let rows = sqlx::query(
         "SELECT id, bit, name, secret_digest, previous_secret_digest, previous_secret_until,
-                return_urls, origins, events_url, jsonp_since, may_end_user_since, disabled_at,
-                created_at
+                return_urls, origins, events_url, jsonp_since, old_browsers_since, may_end_user_since,
+                disabled_at, created_at
          FROM apps WHERE deleted_at IS NULL ORDER BY id",
     )
     .fetch_all(conn)
@@ -160,8 +166,8 @@ pub async fn find_to_change(tx: &mut Tx, id: &AppId) -> Stored<Option<App>> {
     changed(tx).await?;
     let row = sqlx::query(
         "SELECT id, bit, name, secret_digest, previous_secret_digest, previous_secret_until,
-                return_urls, origins, events_url, jsonp_since, may_end_user_since, disabled_at,
-                created_at
+                return_urls, origins, events_url, jsonp_since, old_browsers_since, may_end_user_since,
+                disabled_at, created_at
          FROM apps WHERE deleted_at IS NULL AND id = $1",
     )
     .bind(id.as_str())
@@ -183,9 +189,10 @@ fn from_row(row: &AnyRow) -> Stored<App> {
         origins: list(row.try_get(7)?)?.into_iter().map(Origin::stored).collect(),
         events_url: row.try_get::<Option<String>, _>(8)?.map(EventsUrl::stored),
         jsonp_since: row.try_get(9)?,
-        may_end_user_since: row.try_get(10)?,
-        disabled_at: row.try_get(11)?,
-        created_at: row.try_get(12)?,
+        old_browsers_since: row.try_get(10)?,
+        may_end_user_since: row.try_get(11)?,
+        disabled_at: row.try_get(12)?,
+        created_at: row.try_get(13)?,
     })
 }
 
@@ -218,8 +225,8 @@ pub async fn insert(tx: &mut Tx, app: &App) -> Stored<i64> {
         sqlx::query_as("SELECT COALESCE(MAX(bit), -1) + 1 FROM apps").fetch_one(&mut **tx).await?;
     sqlx::query(
         "INSERT INTO apps (id, bit, name, secret_digest, return_urls, origins, events_url,
-             jsonp_since, may_end_user_since, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             jsonp_since, old_browsers_since, may_end_user_since, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(app.id.as_str())
     .bind(bit)
@@ -229,6 +236,7 @@ pub async fn insert(tx: &mut Tx, app: &App) -> Stored<i64> {
     .bind(json_list(app.origins.iter().map(Origin::as_str)))
     .bind(app.events_url.as_ref().map(EventsUrl::as_str))
     .bind(app.jsonp_since)
+    .bind(app.old_browsers_since)
     .bind(app.may_end_user_since)
     .bind(app.created_at)
     .execute(&mut **tx)
@@ -244,19 +252,32 @@ pub async fn insert(tx: &mut Tx, app: &App) -> Stored<i64> {
 pub async fn update(tx: &mut Tx, app: &App) -> Stored<()> {
     sqlx::query(
         "UPDATE apps SET name = $1, return_urls = $2, origins = $3, events_url = $4,
-             jsonp_since = $5, may_end_user_since = $6
-         WHERE id = $7 AND deleted_at IS NULL",
+             jsonp_since = $5, old_browsers_since = $6, may_end_user_since = $7
+         WHERE id = $8 AND deleted_at IS NULL",
     )
     .bind(&app.name)
     .bind(json_list(app.return_urls.iter().map(ReturnUrl::as_str)))
     .bind(json_list(app.origins.iter().map(Origin::as_str)))
     .bind(app.events_url.as_ref().map(EventsUrl::as_str))
     .bind(app.jsonp_since)
+    .bind(app.old_browsers_since)
     .bind(app.may_end_user_since)
     .bind(app.id.as_str())
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// Forbids JSONP to every app; answers those that had it.
+pub async fn forbid_jsonp(tx: &mut Tx) -> Stored<Vec<AppId>> {
+    changed(tx).await?;
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "UPDATE apps SET jsonp_since = NULL WHERE jsonp_since IS NOT NULL AND deleted_at IS NULL
+         RETURNING id",
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().map(|(id,)| AppId::stored(id)).collect())
 }
 
 /// Shuts an app off or lets it back in; `false` when there is no such app or nothing changes.

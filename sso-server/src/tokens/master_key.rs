@@ -107,7 +107,7 @@ impl MasterKey {
         Self::from_bytes(&bytes).ok_or_else(malformed)
     }
 
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let key = UnboundKey::new(&AES_256_GCM_SIV, bytes).ok()?;
         Some(Self { key: LessSafeKey::new(key) })
     }

@@ -8,3 +8,4 @@ pub mod master_key;
 mod own_signatures;
 pub mod secrets;
 pub mod ticket;
+pub mod twin;

@@ -15,6 +15,10 @@ use percent_encoding::percent_decode;
 
 /// The session: HttpOnly, Secure, SameSite=Lax, this host only.
 pub const SESSION: &str = "__Host-passport";
+/// The weaker twin of the session, for questions from inside apps' pages: HttpOnly, Secure, this host
+/// only, SameSite=None. Not `Partitioned`: each app's site would have its own jar, and what is set at
+/// our login is in none of them.
+pub const TWIN: &str = "__Host-passport-x";
 /// Ties a form to the browser that it was shown in, before there is a session.
 pub const FORM: &str = "__Host-passport-form";
 /// By which a browser is known from which somebody logged in before.
@@ -25,7 +29,7 @@ pub const LANGUAGE: &str = "__Host-passport-lang";
 pub const SETUP: &str = "__Host-passport-setup";
 
 /// All of them.
-const OURS: [&str; 5] = [SESSION, FORM, DEVICE, LANGUAGE, SETUP];
+const OURS: [&str; 6] = [SESSION, TWIN, FORM, DEVICE, LANGUAGE, SETUP];
 
 /// There are two cookies of one of our names, or a name is percent-encoded and would decode to one of
 /// ours: somebody tries to pass off a cookie as another.
@@ -92,6 +96,20 @@ pub fn make(name: &'static str, value: String, seconds: Option<i64>) -> Cookie<'
     }
 }
 
+/// The twin of a session cookie.
+pub fn make_twin(value: String, seconds: Option<i64>) -> Cookie<'static> {
+    let mut cookie = make(TWIN, value, seconds);
+    cookie.set_same_site(SameSite::None);
+    cookie
+}
+
+/// Removes the twin, with the same attributes.
+pub fn remove_twin() -> Cookie<'static> {
+    let mut cookie = make_twin(String::new(), None);
+    cookie.make_removal();
+    cookie
+}
+
 /// A cookie that removes another, with the same attributes.
 pub fn remove(name: &'static str) -> Cookie<'static> {
     let mut cookie = make(name, String::new(), None);
@@ -155,7 +173,7 @@ mod tests {
             b"a%3d=1; %=; %zz=1; a%00b=1; ",
             b"foo; =; ; =x; __Host-passport; ",
             "\u{2003}__Host-passport=evil; __Host-passport\u{a0}=evil; ".as_bytes(),
-            b"__host-passport=evil; __Host-passport-x=evil; passport=evil; ",
+            b"__host-passport=evil; __Host-passport-y=evil; passport=evil; ",
             many.as_bytes(),
         ] {
             let request = kept(&[foreign, b"__Host-passport=x=y ; b=\xff", foreign]).unwrap();

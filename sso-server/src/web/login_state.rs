@@ -20,13 +20,18 @@ use actix_web::{
     dev::{Payload, ServiceRequest, ServiceResponse},
     http::header::{HeaderValue, SET_COOKIE},
     middleware::Next,
+    web::Data,
 };
 use futures_util::future::{Ready, ready};
 
 use super::{Web, cookies};
 use crate::{
     app::App,
-    domain::{Millis, SECOND, session::LiveSession, token::Token},
+    domain::{
+        Millis, SECOND,
+        session::LiveSession,
+        token::{Digest, Token},
+    },
     flows::{
         end_session::{Ending, end_over_session, end_session},
         housekeeping,
@@ -36,6 +41,7 @@ use crate::{
         Stored,
         sessions::{self, Found},
     },
+    tokens::twin,
 };
 
 /// Where the session stands in the middleware's state. Not stored: it is read from columns.
@@ -154,19 +160,53 @@ pub fn middleware(store: LoginStore, key: &Key) -> SessionMiddleware<LoginStore>
         .build()
 }
 
-/// In the request's extensions: how long the cookie just set is to be kept.
-#[derive(Clone, Copy, Debug)]
-struct KeptFor(Millis);
+/// In the request's extensions: the cookie that was just given, and how long it is to be kept.
+#[derive(Clone, Debug)]
+struct Begun {
+    digest: Digest,
+    kept_for: Option<Millis>,
+}
 
-/// Gives the session cookie a life of its own when the person wants to be kept signed in; actix-session
-/// knows one lifetime for all.
+/// In the request's extensions: a live session whose browser has brought no twin.
+#[derive(Clone, Debug)]
+struct Met {
+    digest: Digest,
+    kept_until: Option<Millis>,
+}
+
+/// In the request's extensions: the browser holds nothing any more.
+#[derive(Clone, Copy, Debug)]
+struct Forgotten;
+
+/// Gives the session cookie a life of its own when the person wants to be kept signed in (actix-session
+/// knows one lifetime for all), and its twin beside it. A browser whose session is older than twins are,
+/// or that has lost its own, gets one with its next page: without, its apps' pages would hear
+/// "surely out".
 pub async fn keep_cookie(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let web = request.app_data::<Data<Web>>().cloned();
     let mut response = next.call(request).await?;
-    let kept = response.request().extensions().get::<KeptFor>().copied();
-    if let Some(KeptFor(life)) = kept {
+    let (begun, twin) = {
+        let noted = response.request().extensions();
+        let make = |web: &Web, digest: &Digest, life: Option<Millis>| {
+            let value = twin::make(&web.app.secrets, digest);
+            cookies::make_twin(value, life.map(|life| life / SECOND))
+        };
+        let begun = noted.get::<Begun>().cloned();
+        let twin = match (&begun, noted.get::<Forgotten>(), noted.get::<Met>(), &web) {
+            (Some(begun), _, _, Some(web)) => Some(make(web, &begun.digest, begun.kept_for)),
+            (None, Some(Forgotten), _, _) => Some(cookies::remove_twin()),
+            (None, None, Some(met), Some(web)) => {
+                let left = met.kept_until.map(|end| end - web.app.clock.now());
+                Some(make(web, &met.digest, left))
+            }
+            _ => None,
+        };
+        (begun, twin)
+    };
+    if let Some(Begun { kept_for: Some(life), .. }) = begun {
         let all: Vec<HeaderValue> = response.headers().get_all(SET_COOKIE).cloned().collect();
         response.headers_mut().remove(SET_COOKIE);
         for header in all {
@@ -177,6 +217,9 @@ pub async fn keep_cookie(
             let header = if ours { HeaderValue::try_from(kept).unwrap_or(header) } else { header };
             response.headers_mut().append(SET_COOKIE, header);
         }
+    }
+    if let Some(twin) = twin {
+        response.response_mut().add_cookie(&twin)?;
     }
     Ok(response)
 }
@@ -190,7 +233,12 @@ pub struct LoginState {
 impl LoginState {
     /// The live session of this browser, as of a moment ago.
     pub fn session(&self) -> Option<LiveSession> {
-        self.session.get(SESSION).ok().flatten()
+        let session: LiveSession = self.session.get(SESSION).ok()??;
+        if cookies::read(&self.request, cookies::TWIN).is_none() {
+            let kept_until = session.kept.then_some(session.expires_at);
+            self.request.extensions_mut().insert(Met { digest: session.digest(), kept_until });
+        }
+        Some(session)
     }
 
     /// From now on this browser holds `issued`. Everything that was there before goes
@@ -199,9 +247,8 @@ impl LoginState {
         self.session.clear();
         self.session.renew();
         self.session.insert(ISSUED, issued.token.expose())?;
-        if let Some(life) = issued.kept_for {
-            self.request.extensions_mut().insert(KeptFor(life));
-        }
+        let begun = Begun { digest: issued.token.digest(), kept_for: issued.kept_for };
+        self.request.extensions_mut().insert(begun);
         Ok(())
     }
 
@@ -209,6 +256,7 @@ impl LoginState {
     /// that failed, the cookie stays (SECURITY-CASES S-11).
     pub fn forget(&self) {
         self.session.purge();
+        self.request.extensions_mut().insert(Forgotten);
     }
 }
 

@@ -1,4 +1,5 @@
-//! HTTP: one table of routes, pages for people ([`pages`]), an API for programs ([`api`]).
+//! HTTP: one table of routes, pages for people ([`pages`]), an API for programs ([`api`]), questions of
+//! scripts in apps' pages ([`in_page`]).
 //!
 //! The layers around every route, from outside in: the request log and the net under panics
 //! ([`log`]), the headers that every answer bears ([`headers`]), the door that refuses what no
@@ -13,6 +14,7 @@ pub mod csrf;
 pub mod deadline;
 pub mod door;
 pub mod headers;
+pub mod in_page;
 pub mod input;
 pub mod locale;
 pub mod log;
@@ -88,6 +90,11 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                 resource("/.well-known/jwks.json").route(get().to(api::well_known::jwks)),
             ))
             .service(only(GET, resource("/sso.js").route(get().to(pages::assets::sso_js))))
+            // Pages of apps
+            .service(
+                only(GET, resource("/check").route(get().to(in_page::check::check)))
+                    .wrap(from_fn(deadline::keep)),
+            )
             .service(administering_calls().wrap(from_fn(deadline::keep)))
             .service(
                 scope("/api/v1")

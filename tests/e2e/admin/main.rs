@@ -4,6 +4,7 @@ mod api;
 mod chain;
 mod console;
 mod doctor;
+mod in_page;
 mod running;
 mod scene;
 mod seen;

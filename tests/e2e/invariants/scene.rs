@@ -7,7 +7,10 @@ use serde_json::json;
 use sso_server::{
     config::Config,
     domain::session_caps::OnExcess,
-    flows::users::{self, AddUser},
+    flows::{
+        apps::{self, ChangeApp},
+        users::{self, AddUser},
+    },
 };
 
 /// A way to a session, a ticket or an app session, or to the use of one. A new way in is a new line
@@ -19,6 +22,10 @@ pub enum Way {
     SilentRedirect,
     /// `prompt=none`
     SilentCheck,
+    /// A page of the app asks, by `fetch`
+    PageCheck,
+    /// The same by a script with a callback
+    ScriptCheck,
     /// `prompt=login` with a live session
     LoginAgain,
     Redemption,
@@ -37,11 +44,13 @@ pub enum Way {
     AppSessionStatus,
 }
 
-pub const ALL: [Way; 14] = [
+pub const ALL: [Way; 16] = [
     Way::PasswordLogin,
     Way::PasswordLoginIntoApp,
     Way::SilentRedirect,
     Way::SilentCheck,
+    Way::PageCheck,
+    Way::ScriptCheck,
     Way::LoginAgain,
     Way::Redemption,
     Way::RepeatedRedemption,
@@ -110,7 +119,9 @@ impl Way {
         match (self, moment) {
             (Self::PasswordLogin | Self::SetUpLink, _) => &[Person, Proof],
             (Self::PasswordLoginIntoApp, _) => &[Person, Proof, App],
-            (Self::SilentRedirect | Self::SilentCheck, _) => &[Person, Session, App],
+            (Self::SilentRedirect | Self::SilentCheck | Self::PageCheck | Self::ScriptCheck, _) => {
+                &[Person, Session, App]
+            }
             // The form is bound to the session; without one at first, it is a plain login.
             (Self::LoginAgain, Moment::BeforeTheFirstStep) => &[Person, Proof, App],
             (Self::LoginAgain, Moment::BetweenTheSteps) => &[Person, Proof, App, Session],
@@ -138,9 +149,16 @@ impl Way {
         )
     }
 
-    /// Whether the last step goes by the program interface, where no cookie is.
+    /// Whether the last step is answered to a program, not with a page.
     pub fn is_api(self) -> bool {
-        matches!(self, Self::Redemption | Self::RepeatedRedemption | Self::AppSessionStatus)
+        matches!(
+            self,
+            Self::Redemption
+                | Self::RepeatedRedemption
+                | Self::AppSessionStatus
+                | Self::PageCheck
+                | Self::ScriptCheck
+        )
     }
 
     /// Reads the answer of the last step. What is neither yes, no nor "unknown" is a failure.
@@ -171,6 +189,15 @@ impl Way {
             {
                 Some(Outcome::Refused)
             }
+            (Self::PageCheck | Self::ScriptCheck, 200) => {
+                Some(match harness::app::checked(answer)["status"].as_str() {
+                    Some("signed_in") => Outcome::Entered,
+                    Some("signed_out") => Outcome::Refused,
+                    other => panic!("{other:?}"),
+                })
+            }
+            // The app is gone: its pages are nobody's.
+            (Self::PageCheck | Self::ScriptCheck, 403) => Some(Outcome::Refused),
             // The form, with or without a word about what was typed; or: no such app.
             (Self::SilentRedirect, 200) => Some(Outcome::Refused),
             (
@@ -280,6 +307,10 @@ impl Walk {
             Way::AppSessionStatus => {
                 hand = Hand::AppSession(app.enter(&mut browser).await.app_session);
             }
+            Way::ScriptCheck => {
+                let change = ChangeApp { jsonp: Some(true), ..ChangeApp::default() };
+                apps::update(&passport.app, &app.id, change).await.unwrap();
+            }
             Way::EndOtherSessions | Way::SecureAccount => {
                 passport.signed_in(name).await;
             }
@@ -365,6 +396,8 @@ impl Walk {
             (_, Hand::Refused(answer) | Hand::In(answer)) => answer.clone(),
             (Way::SilentRedirect, _) => self.app.send(&mut self.browser).await,
             (Way::SilentCheck, _) => self.app.send_with(&mut self.browser, &none).await,
+            (Way::PageCheck, _) => self.app.check(&self.browser).await,
+            (Way::ScriptCheck, _) => self.app.check_by_script(&self.browser, "cb").await,
             (Way::AccountPage, _) => self.browser.get("/account").await,
             (Way::Console, _) => self.browser.get("/admin/people").await,
             (Way::Redemption, Hand::Ticket(ticket)) => self.app.redeem(ticket).await,
@@ -437,6 +470,12 @@ impl Walk {
             | Way::SilentCheck
             | Way::LoginAgain => {
                 let redeemed = app.redeem(&answer.ticket()).await;
+                assert_eq!(redeemed.status, 200, "{:?}: {}", self.way, redeemed.body);
+                assert_eq!(redeemed.json()["user"]["username"], self.name.as_str());
+            }
+            Way::PageCheck | Way::ScriptCheck => {
+                let ticket = harness::app::checked(answer)["ticket"].as_str().unwrap().to_owned();
+                let redeemed = app.redeem_in_page(&ticket).await;
                 assert_eq!(redeemed.status, 200, "{:?}: {}", self.way, redeemed.body);
                 assert_eq!(redeemed.json()["user"]["username"], self.name.as_str());
             }

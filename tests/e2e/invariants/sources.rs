@@ -52,7 +52,7 @@ fn files_with(sources: &[(String, String)], text: &str) -> Vec<String> {
 #[test]
 fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
     let sources = sources();
-    let rows: [(&str, &[&str]); 21] = [
+    let rows: [(&str, &[&str]); 24] = [
         // A session begins or is renewed …
         ("INSERT INTO sessions", &["store/sessions/mod.rs"]),
         ("sessions SET digest", &["store/sessions/mod.rs"]),
@@ -81,7 +81,11 @@ fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
         ("events::append(", &["flows/doctor.rs", "flows/end_session.rs", "flows/restore.rs"]),
         // Tickets are signed …
         ("tokens::ticket::sign(", &["flows/issue_ticket.rs"]),
-        ("issue_ticket(app,", &["web/pages/login_request.rs"]),
+        ("issue_ticket(app,", &["flows/check_login.rs", "web/pages/login_request.rs"]),
+        // (the weaker twin of the session cookie is good for questions of pages alone) …
+        ("cookies::TWIN", &["web/in_page/check.rs", "web/login_state.rs"]),
+        ("twin::make(", &["web/login_state.rs"]),
+        ("twin::read(", &["flows/check_login.rs"]),
         // … spent, and turned into app sessions.
         ("INSERT INTO spent_tickets", &["store/redemptions.rs"]),
         ("INSERT INTO app_sessions", &["store/redemptions.rs"]),
@@ -131,6 +135,7 @@ const ROUTES: &[(&str, &str, Kind)] = &[
     ("get", "/api/v1/events", Kind::Asks),
     ("post", "/api/v1/events/leave", Kind::Asks),
     ("get", "/sso.js", Kind::Public),
+    ("get", "/check", Kind::Way),
     ("get", "/static/{name}", Kind::Public),
     ("get", "/", Kind::Public),
     ("get", "/login", Kind::Way),

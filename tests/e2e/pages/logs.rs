@@ -78,6 +78,12 @@ async fn walk(format: &str, level: &str) -> Walk {
     aw.redeem_body(json!([ticket]), &[]).await;
     let again = aw.send_with(&mut browser, &more).await.ticket();
     secrets.push(("another ticket", again.clone()));
+    home.json(&["app", "set", "aw", "--origin", &aw.origin(), "--jsonp", "--json"]);
+    for answer in [aw.check(&browser).await, aw.check_by_script(&browser, "cb").await] {
+        let ticket = harness::app::checked(&answer)["ticket"].as_str().unwrap().to_owned();
+        aw.redeem(&ticket).await;
+        secrets.push(("a ticket of a page", ticket));
+    }
 
     // Says secrets where they do not belong.
     let mut stranger = node.browser();

@@ -39,6 +39,7 @@ fn app() -> App {
         origins: Vec::new(),
         events_url: None,
         jsonp_since: None,
+        old_browsers_since: None,
         may_end_user_since: None,
         disabled_at: None,
         created_at: 0,

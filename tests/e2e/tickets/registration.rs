@@ -55,6 +55,7 @@ fn new_app<'a>(
         origins,
         events_url,
         jsonp: false,
+        old_browsers: false,
         may_end_user: false,
     }
 }

@@ -20,6 +20,11 @@ use crate::{
 /// Longest `state`, in bytes.
 const STATE_MAX: usize = 512;
 
+/// Whether it can be a `state`.
+pub fn is_state(text: &str) -> bool {
+    (1..=STATE_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
 /// The parameters as they come, by query or as hidden fields of the form.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Parameters {
@@ -90,10 +95,7 @@ impl LoginRequest {
             .ok_or(PageError::UnknownReturnUrl)?;
         let bad = PageError::BadLoginRequest;
         let state = parameters.state.as_deref().unwrap_or_default();
-        if state.is_empty()
-            || state.len() > STATE_MAX
-            || !state.bytes().all(|b| b.is_ascii_graphic())
-        {
+        if !is_state(state) {
             return Err(bad("state: 1 to 512 visible ASCII characters are required"));
         }
         let challenge = parameters.challenge.clone();

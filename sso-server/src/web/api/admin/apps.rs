@@ -37,6 +37,9 @@ pub struct AppJson {
     name: String,
     disabled_at: Option<Seconds>,
     created_at: Seconds,
+    origins: Vec<String>,
+    jsonp: bool,
+    old_browsers: bool,
     /// Live sessions at it.
     sessions: i64,
 }
@@ -54,6 +57,9 @@ async fn of(web: &Web, client: &Client) -> Result<AppJson, ApiError> {
         name: client.name.clone(),
         disabled_at: client.disabled_at.map(seconds),
         created_at: seconds(client.created_at),
+        origins: client.origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
+        jsonp: client.jsonp_since.is_some(),
+        old_browsers: client.old_browsers_since.is_some(),
         sessions: app_sessions::count_live_at(&mut connection, &client.id, now).await?,
     })
 }

@@ -51,6 +51,12 @@ pub struct ShownClient {
     pub name: String,
     /// Whether it is shut off.
     pub disabled: bool,
+    /// Whose pages may ask whether their visitor is signed in.
+    pub origins: Vec<String>,
+    /// Whether by JSONP, too.
+    pub jsonp: bool,
+    /// Whether they may be known by their `Referer`.
+    pub old_browsers: bool,
     /// Live sessions at it.
     pub sessions: i64,
     /// How pushing to it does: `ok`, `failing` or `dead`; `None` when nothing is pushed to it.
@@ -72,6 +78,9 @@ async fn shown(web: &Web, client: &Client) -> Result<ShownClient, PageError> {
         id: client.id.to_string(),
         name: client.name.clone(),
         disabled: client.disabled_at.is_some(),
+        origins: client.origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
+        jsonp: client.jsonp_since.is_some(),
+        old_browsers: client.old_browsers_since.is_some(),
         sessions: app_sessions::count_live_at(&mut connection, &client.id, now).await?,
         push: push.as_ref().map(PushState::word),
         listeners: listeners.into_iter().map(listener).collect(),
