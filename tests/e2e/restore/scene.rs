@@ -1,42 +1,12 @@
 //! A server that can be put back to an older state, behind an address that stays.
 
 use std::{
-    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
     time::{Duration, Instant},
 };
 
-use harness::{Browser, Database, Node, PASSWORD, TestApp, process::Home};
-use tokio::{io::copy_bidirectional, net::TcpStream, sync::watch};
-
-/// Leads to the server that runs at the moment.
-pub(super) struct Cable {
-    pub(super) address: SocketAddr,
-    leads_to: watch::Sender<Option<SocketAddr>>,
-}
-
-impl Cable {
-    async fn new() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (leads_to, watch) = watch::channel(None);
-        tokio::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
-                let mut watch = watch.clone();
-                let Some(target) = *watch.borrow_and_update() else { continue };
-                tokio::spawn(async move {
-                    let Ok(mut server) = TcpStream::connect(target).await else { return };
-                    tokio::select! {
-                        _ = copy_bidirectional(&mut client, &mut server) => {}
-                        _ = watch.changed() => {}
-                    }
-                });
-            }
-        });
-        Self { address, leads_to }
-    }
-}
+use harness::{Browser, Cable, Database, Node, PASSWORD, TestApp, process::Home};
 
 pub(super) struct Scene {
     pub(super) home: Home,
@@ -64,7 +34,7 @@ impl Scene {
     /// Starts the server. From here on nobody holds a connection to the one before.
     pub(super) async fn serve(&mut self) {
         let node = self.home.serve();
-        self.cable.leads_to.send(Some(node.address)).unwrap();
+        self.cable.plug(node.address);
         self.node = Some(node);
         let health = || async {
             let mut browser = self.browser();
@@ -74,7 +44,7 @@ impl Scene {
     }
 
     pub(super) fn stop(&mut self) {
-        self.cable.leads_to.send(None).unwrap();
+        self.cable.unplug();
         let mut node = self.node.take().unwrap();
         node.rest(rustix::process::Signal::TERM);
         assert!(node.wait().success());

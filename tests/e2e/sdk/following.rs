@@ -75,7 +75,7 @@ async fn a_cut_connection_and_a_restart_are_caught_up_with() {
     let scene = Scene::new().await;
     let aw = scene.shop("aw").await;
     let mut during_cut = scene.person().enter(&aw).await;
-    scene.cable.cut();
+    scene.cable.unplug();
     users::logout(&scene.passport.app, "member").await.unwrap();
     assert_eq!(
         says(&mut during_cut).await,
@@ -108,7 +108,7 @@ async fn whoever_hears_nothing_does_not_know_and_says_so() {
     let mut person = scene.person();
     let (mut at_aw, mut at_bw) = (person.enter(&aw).await, person.enter(&bw).await);
     let sent = person.fetch(&mut at_aw, "/sso/login").await;
-    scene.cable.cut();
+    scene.cable.unplug();
 
     // Nobody is let in because Passport is away.
     let mut stranger = aw.browser();

@@ -52,7 +52,7 @@ async fn without_passport_one_still_leaves_the_app_and_is_told_the_truth() {
     let mut person = scene.person();
     let mut browser = person.enter(&aw).await;
     let kept = browser.cookies.clone();
-    scene.cable.cut();
+    scene.cable.unplug();
     let answer = browser.post("/sso/logout", &[("scope", "session")]).await;
     assert_eq!(answer.status, 503, "elsewhere it is not over");
     assert!(answer.body.contains("signed out here"), "{}", answer.body);

@@ -21,47 +21,10 @@ use client_sdk::{
     Settings,
     actix::{MaybeSignedIn, SignedIn},
 };
-use harness::{Answer, Browser, Database, Passport, TestApp};
+use harness::{Answer, Browser, Cable, Database, Passport, TestApp};
 use sso_server::clock::Clock;
-use tokio::{io::copy_bidirectional, net::TcpStream, sync::watch};
 
 use crate::scene::until;
-
-/// The cable between Passport and everybody else: it can be cut, and plugged in elsewhere.
-struct Cable {
-    address: SocketAddr,
-    leads_to: watch::Sender<Option<SocketAddr>>,
-}
-
-impl Cable {
-    async fn new() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (leads_to, watch) = watch::channel(None);
-        tokio::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
-                let mut watch = watch.clone();
-                let Some(target) = *watch.borrow_and_update() else { continue };
-                tokio::spawn(async move {
-                    let Ok(mut server) = TcpStream::connect(target).await else { return };
-                    tokio::select! {
-                        _ = copy_bidirectional(&mut client, &mut server) => {}
-                        _ = watch.changed() => {}
-                    }
-                });
-            }
-        });
-        Self { address, leads_to }
-    }
-
-    fn plug(&self, target: SocketAddr) {
-        self.leads_to.send(Some(target)).unwrap();
-    }
-
-    fn cut(&self) {
-        self.leads_to.send(None).unwrap();
-    }
-}
 
 /// Passport behind its cable, with a member.
 struct Scene {
@@ -83,7 +46,7 @@ impl Scene {
     async fn restart(self) -> Self {
         let (passport, cable) = (self.passport, self.cable);
         let (url, folder) = (passport.app.config.database.url.clone(), passport.folder.clone());
-        cable.cut();
+        cable.unplug();
         passport.stop().await;
         let passport = serve(&cable, &url, folder).await;
         Self { passport, cable }
