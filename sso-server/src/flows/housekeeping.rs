@@ -85,7 +85,15 @@ pub async fn run(app: Arc<App>) {
             }
         }
     };
-    tokio::join!(news, keys, tidying, sweeping, carrying_on, sealing, push::run(app.clone()));
+    tokio::join!(
+        news,
+        keys,
+        tidying,
+        sweeping,
+        carrying_on,
+        sealing,
+        push::worker::run(app.clone())
+    );
 }
 
 /// Gives up what a database that has fallen silent will never answer; the next turn begins anew.

@@ -4,7 +4,10 @@
 //! it, and so that whoever stops in the middle — or is killed — leaves an order that any node
 //! takes up again. Who logs in after the order was given is not meant.
 
-use super::end_session::{Ending, Target, end_portion};
+use super::{
+    end_session::{Ending, Target, end_portion},
+    past_deadlocks,
+};
 use crate::{
     app::App,
     domain::{
@@ -26,8 +29,6 @@ const PORTION: i64 = 256;
 const STANDS_STILL: Millis = 10 * SECOND;
 /// By how much the clocks of two nodes may differ.
 const SKEW: Millis = MINUTE;
-/// Most tries of one portion when PostgreSQL picks us as the victim of a deadlock.
-const TRIES: usize = 8;
 
 /// Writes down the order, inside a transaction of the caller's.
 pub async fn order_in(
@@ -78,14 +79,7 @@ pub async fn log_out_many(app: &App, reach: &Reach, why: Ending<'_>) -> Stored<L
 pub async fn carry_out(app: &App, id: &LogoutId) -> Stored<LogoutRow> {
     let mut after = String::new();
     loop {
-        let mut tries = 0;
-        let done = loop {
-            tries += 1;
-            match portion(app, id, &after).await {
-                Err(error) if error.is_retryable() && tries < TRIES => {}
-                outcome => break outcome?,
-            }
-        };
+        let done = past_deadlocks(StoreError::is_retryable, || portion(app, id, &after)).await?;
         match done {
             Portion::UpTo(last) => after = last,
             // Once more from the beginning: a login may have been written meanwhile whose name

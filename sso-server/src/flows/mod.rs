@@ -36,7 +36,7 @@ pub mod signing_keys;
 pub mod users;
 
 /// Most tries of a transaction that PostgreSQL picks as the victim of a deadlock.
-const TRIES: usize = 4;
+const TRIES: usize = 8;
 
 /// Tries again after a deadlock. The first redemption of a person at an app locks the session before
 /// the person; whoever disables or deletes a person, or changes their password, locks the person

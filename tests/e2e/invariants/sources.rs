@@ -91,7 +91,7 @@ fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
         ("INSERT INTO app_sessions", &["store/redemptions.rs"]),
         ("redemptions::record(", &["flows/redeem_ticket/together.rs"]),
         // Whoever holds a live session has read its row.
-        ("LiveSession {", &["domain/session.rs", "store/sessions/mod.rs"]),
+        ("LiveSession {", &["domain/session.rs", "store/sessions/look_up.rs"]),
     ];
     for (text, only_in) in rows {
         assert_eq!(files_with(&sources, text), only_in, "{text:?}");

@@ -5,27 +5,23 @@
 //! event is acknowledged in one transaction with what became of its stream, after the app has
 //! answered 2xx: killed at any step before, it is sent again under the same id.
 //!
-//! [`run`] does so for all apps. Each is in a task of its own, and streams that fail have places of
-//! their own, so that apps that do not answer take none from those that do.
+//! [`worker`] does so for all apps.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+pub mod worker;
+
+use std::time::Duration;
 
 use client_sdk::{
     webhook::{ID, SIGNATURE, TIMESTAMP},
     wire::PushedEvent,
 };
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use tokio::{
-    sync::Semaphore,
-    task::{Id, JoinSet},
-    time::{Instant, timeout_at},
-};
+use tokio::time::Instant;
 
-use super::follow_events::{event, note_in};
+use super::{
+    follow_events::{event, note_in},
+    past_deadlocks,
+};
 use crate::{
     app::App,
     domain::{
@@ -34,12 +30,11 @@ use crate::{
         audit::{Act, Entry},
         confirmation::{NEVER, PUSH},
         events_url::EventsUrl,
-        id::fresh_text,
         push::{MATTERS, pause},
         seconds,
     },
     store::{
-        StoreError, Stored, Topic, Waiter,
+        StoreError, Stored,
         app_instances::{self, Contact},
         audit,
         events::{self, StoredEvent},
@@ -51,25 +46,11 @@ use crate::{
 
 /// How long a claim holds unless it is prolonged: longer than an attempt and the writing around it.
 const CLAIM: Millis = 15 * SECOND;
-/// A turn at a stream ends after this long, and another one begins.
-const TURN: Duration = Duration::from_secs(30);
-/// So much longer an attempt and the writing around it may take.
-const GRACE: Duration = Duration::from_secs(30);
-/// How often streams whose pause is over are looked for.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Streams in which something is delivered at a time.
-const HEALTHY: usize = 128;
-/// Streams that have just failed, and are tried again, at a time.
-const FAILING: usize = 32;
-/// Most streams of one look.
-const LOOKED_AT: i64 = 1_000;
 /// Events that are read at a time.
 const PAGE: i64 = 64;
 /// For so long events are sent one after the other before they are acknowledged together: in a
 /// flood one transaction serves many. Killed meanwhile, those are sent again under the same ids.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(50);
-/// Most tries of one transaction when PostgreSQL picks us as the victim of a deadlock.
-const TRIES: usize = 4;
 
 /// What came of one turn at a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,75 +109,6 @@ impl Problem {
             Self::Status { retry_after, .. } => *retry_after,
             Self::Transport(_) | Self::Secret => None,
         }
-    }
-}
-
-/// Sends what there is to send, for all apps, until dropped.
-pub async fn run(app: Arc<App>) {
-    let node = fresh_text(app.clock.now(), &app.random);
-    // Nobody is kept awake where nothing is pushed.
-    let mut waiter: Option<Waiter> = None;
-    let (healthy, failing) = (Arc::new(Semaphore::new(HEALTHY)), Arc::new(Semaphore::new(FAILING)));
-    let mut turns: JoinSet<()> = JoinSet::new();
-    let mut busy: HashMap<Id, AppId> = HashMap::new();
-    loop {
-        let at_work: HashSet<AppId> = busy.values().cloned().collect();
-        let due = match look(&app, &mut waiter).await {
-            Ok(due) => due,
-            Err(error) => {
-                tracing::warn!(%error, "cannot look for events to push; trying again");
-                Vec::new()
-            }
-        };
-        for (client, failures) in due.into_iter().filter(|(client, _)| !at_work.contains(client)) {
-            let places = if failures == 0 { &healthy } else { &failing };
-            let Ok(place) = places.clone().try_acquire_owned() else { continue };
-            let (app, node, name) = (app.clone(), node.clone(), client.clone());
-            let turn = turns.spawn(async move {
-                let _place = place;
-                // An end, so that a database that has fallen silent does not keep the stream: the
-                // claim runs out, and the next look finds it due.
-                let until = Instant::now() + TURN;
-                let turn = timeout_at(until + GRACE, send_all(&app, &node, &name, Some(until)));
-                let turn = turn.await.unwrap_or_else(|_| {
-                    app.db.distrust();
-                    Err(StoreError::Unavailable("no answer"))
-                });
-                if let Err(error) = turn {
-                    tracing::warn!(app = %name, %error, "cannot push; trying again");
-                    tokio::time::sleep(LOOK_EVERY).await;
-                }
-            });
-            busy.insert(turn.id(), client);
-        }
-        tokio::select! {
-            () = news(&mut waiter) => {}
-            Some(done) = turns.join_next_with_id(), if !turns.is_empty() => {
-                busy.remove(&done.map_or_else(|error| error.id(), |(id, ())| id));
-            }
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
-        if waiter.as_ref().is_some_and(Waiter::is_closed) {
-            return;
-        }
-    }
-}
-
-/// Streams with something to send, and how often each has just failed. Makes the waiter before it
-/// looks, so that news which come in between are not missed.
-async fn look(app: &App, waiter: &mut Option<Waiter>) -> Stored<Vec<(AppId, i64)>> {
-    if !app.db.apps().await?.any_is_pushed_to() {
-        *waiter = None;
-        return Ok(Vec::new());
-    }
-    waiter.get_or_insert_with(|| app.db.waiter(Topic::AnyEvents));
-    push_streams::due(&mut *app.db.read().await?, app.clock.now(), LOOKED_AT).await
-}
-
-async fn news(waiter: &mut Option<Waiter>) {
-    match waiter {
-        Some(waiter) => waiter.news().await,
-        None => std::future::pending().await,
     }
 }
 
@@ -429,14 +341,7 @@ enum Written {
 }
 
 async fn write(app: &App, node: &str, client: &AppId, step: &Step<'_>) -> Stored<Written> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match write_once(app, node, client, step).await {
-            Err(error) if error.is_retryable() && tries < TRIES => {}
-            outcome => return outcome,
-        }
-    }
+    past_deadlocks(StoreError::is_retryable, || write_once(app, node, client, step)).await
 }
 
 async fn write_once(app: &App, node: &str, client: &AppId, step: &Step<'_>) -> Stored<Written> {
