@@ -10,12 +10,13 @@
 //! - Q-05 "commit unknown" for a redemption and Q-06 over HTTP: the ticket tests'.
 //! - Q-10 kill -9 in a migration step, Q-14, Q-16: need a process of their own; the crash tests'.
 //! - there is one version yet.: set by the operator's roles and by one clock.
-//! - `backup` and `restore` come later.
+//! - the restore tests'.
 
 mod app_instances;
 mod app_sessions;
 mod apps;
 mod audit;
+mod crash_image;
 mod events;
 mod freshness;
 mod housekeeping;
