@@ -83,7 +83,7 @@ fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
         ("tokens::ticket::sign(", &["flows/issue_ticket.rs"]),
         ("issue_ticket(app,", &["flows/check_login.rs", "web/pages/login_request.rs"]),
         // (the weaker twin of the session cookie is good for questions of pages alone) …
-        ("cookies::TWIN", &["web/in_page/check.rs", "web/login_state.rs"]),
+        ("cookies::TWIN", &["web/in_page/question.rs", "web/login_state.rs"]),
         ("twin::make(", &["web/login_state.rs"]),
         ("twin::read(", &["flows/check_login.rs"]),
         // … spent, and turned into app sessions.
@@ -135,6 +135,10 @@ const ROUTES: &[(&str, &str, Kind)] = &[
     ("get", "/api/v1/events", Kind::Asks),
     ("post", "/api/v1/events/leave", Kind::Asks),
     ("get", "/sso.js", Kind::Public),
+    ("get", "/sso.mjs", Kind::Public),
+    ("get", "/sso.d.ts", Kind::Public),
+    ("get", "/frame", Kind::Public),
+    ("post", "/frame/ticket", Kind::Way),
     ("get", "/check", Kind::Way),
     ("get", "/static/{name}", Kind::Public),
     ("get", "/", Kind::Public),
