@@ -15,7 +15,7 @@ const STATUS = { signed_in: "signed in", signed_out: "signed out", unknown: "can
 const WHY = {
   blocked: "This browser keeps Passport's cookies out of other sites' pages.",
   refused: "The request was refused or not answered.",
-  unsupported: "This browser does not have it, or not for this address: it needs https.",
+  unsupported: "This browser does not have it, or it has come to nothing in this tab before.",
   TimeoutError: "No answer in time.",
   NotAllowedError: "The browser, or you, said no.",
   NetworkError: "The browser has found nobody to ask, or may not ask so soon again.",
@@ -42,11 +42,12 @@ const find = (id) => document.getElementById(id);
 const tell = async () => {
   const now = await passport.check();
   const last = passport.last ?? now;
-  const found = now.status === "signed_in" && now.via === "session" ? last : now;
+  // What knew it first, before it was remembered.
+  const found = now.status === last.status && ["session", "memory"].includes(now.via) ? last : now;
   find("outcome").textContent = now.status === "signed_in"
-    ? `You are ${now.user.username}. What knew it: ${(STEPS[found.via] ?? "another page of this site").toLowerCase()}.`
+    ? `You are ${now.user.username}. What knew it: ${(STEPS[found.via] ?? "another page of this site").replace(/^[AT]/, (first) => first.toLowerCase())}.`
     : now.status === "signed_out"
-      ? `You are surely signed out. What knew it: ${(STEPS[now.via] ?? now.via).toLowerCase()}.`
+      ? `You are surely signed out. What knew it: ${STEPS[found.via].replace(/^[AT]/, (first) => first.toLowerCase())}.`
       : "Nobody can tell without a click: this browser lets no page look in silence.";
   find("outcome").dataset.via = found.via ?? "";
   show(find("last"), last.steps);

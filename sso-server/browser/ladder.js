@@ -44,7 +44,7 @@ const trial = () => {
 };
 
 const concluded = (steps, via, said, isNews) => {
-  const { status, user } = said;
+  const { status = "unknown", user } = said;
   const answer = { status, via, user, steps };
   if (steps.length > 1) tab.set("steps", JSON.stringify(answer));
   return settle(answer, isNews);
@@ -90,6 +90,17 @@ const climb = async ({ redirect = option("silent") === "redirect" } = {}) => {
   return concluded(steps, null, { status: "unknown" });
 };
 
+// The browser's own dialog. What fails at once has shown the person nothing.
+const withFedcm = async (milliseconds, mode) => {
+  const all = trial();
+  const asked = await all.attempt("begin", 5000, (signal) => own("begin", signal, {}));
+  const since = performance.now();
+  const said = await all.attempt("fedcm", milliseconds, (signal) => byFedcm(asked, signal, "optional", mode));
+  if (said.status === "signed_in") return finish(all, "fedcm", asked.state, said.ticket);
+  const answer = concluded(all.steps, null, { status: "unknown" });
+  return { ...answer, atOnce: performance.now() - since < 1000 };
+};
+
 // Passport's page in a window of its own. It is the app's own redirect that runs there and ends on
 // the app's own origin, which tells us: so Passport's page need not know or trust its opener, and no
 // ticket goes through a page. Nothing comes between the click and the window, or browsers block it.
@@ -109,16 +120,11 @@ const signedIn = () => new Promise((done) => {
 
 const enter = async ({ next = here() } = {}) => {
   tab.set("out", null);
-  if (hasFedcm() && !tab.get("fedcm")) {
-    const all = trial();
-    const since = performance.now();
-    const asked = await all.attempt("begin", 5000, (signal) => own("begin", signal, {}));
-    const run = (signal) => byFedcm(asked, signal, "optional", "active");
-    const said = await all.attempt("fedcm", 120000, run);
-    if (said.status === "signed_in") return finish(all, "fedcm", asked.state, said.ticket);
-    // The next click takes another way. This one, too, if nothing has been shown.
-    tab.set("fedcm", "no");
-    if (performance.now() - since > 1500) return concluded(all.steps, null, { status: "unknown" });
+  if (hasFedcm()) {
+    const said = await withFedcm(120000, "active");
+    // The next click takes another way. This one, too, if the person has seen nothing yet.
+    if (said.status !== "signed_in") tab.set("fedcm", "no");
+    if (!said.atOnce) return said;
   }
   const answer = signedIn();
   if (byPopup(next)) return answer;
@@ -167,10 +173,14 @@ const explained = async () => {
 let climbing;
 const passport = {
   check(wish) {
-    climbing ??= climb(wish).finally(() => {
-      climbing = undefined;
+    // One at a time. Who allows the trip may be told of an attempt that was not allowed it.
+    const more = (said) => (wish?.redirect && said.status === "unknown" ? climb(wish) : said);
+    const mine = climbing ? climbing.then(more) : climb(wish);
+    climbing = mine;
+    mine.finally(() => {
+      if (climbing === mine) climbing = undefined;
     });
-    return climbing;
+    return mine;
   },
   login: enter,
   logout: leave,

@@ -27,10 +27,30 @@ const tab = {
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("passport") : null;
 const here = () => location.pathname + location.search;
 
-const element = (name, style, text) => {
+const element = (name, className, text) => {
   const made = document.createElement(name);
-  // Through the object model: an app's policy against inline style does not concern it.
-  Object.assign(made.style, style);
+  made.className = className;
   if (text) made.textContent = text;
+  return made;
+};
+// A title, a text, and what can be done about it.
+const card = (name, id, title, text, ...choices) => {
+  const made = element(name, "passport-card");
+  const [heading, words, below] = [element("h2", "", title), element("p", "", text), element("div", "")];
+  made.id = id;
+  heading.id = `${id}-title`;
+  words.id = `${id}-text`;
+  made.setAttribute("aria-labelledby", heading.id);
+  made.setAttribute("aria-describedby", words.id);
+  below.append(...choices);
+  made.append(heading, words, below);
+  document.body.append(made);
+  return made;
+};
+const link = (className, text, href) => Object.assign(element("a", `passport-button ${className}`, text), { href });
+const button = (className, text, act) => {
+  const made = element("button", `passport-button ${className}`, text);
+  made.type = "button";
+  made.addEventListener("click", act);
   return made;
 };

@@ -19,7 +19,7 @@ const start = async () => {
   addEventListener("pageshow", (event) => event.persisted && recheck());
   if (option("silent") === "off") return recheck();
   const { status } = await passport.check();
-  if (status !== "signed_in" && option("oneTap") !== undefined) offerOneTap();
+  if (status !== "signed_in" && option("oneTap") !== undefined) offerOneTap(status);
 };
 
 // The last page of a window that `login()` has opened: the others are told, and it closes when one of

@@ -42,7 +42,7 @@ const byCheck = async (asked, signal) => {
 // A page of Passport's in this one, which may ask the browser to let its cookies through. It hears
 // this page alone and answers it alone; so do we.
 const byFrame = ({ app, state, challenge }, signal) => new Promise((done) => {
-  const frame = element("iframe", { display: "none" });
+  const frame = element("iframe", "");
   const hear = ({ source, origin, data }) => {
     const answer = source === frame.contentWindow && origin === passportOrigin
       && data?.passport === "answer" && data.state === state;
@@ -56,7 +56,7 @@ const byFrame = ({ app, state, challenge }, signal) => new Promise((done) => {
   addEventListener("message", hear);
   signal.addEventListener("abort", () => end());
   frame.allow = "storage-access; identity-credentials-get";
-  frame.setAttribute("aria-hidden", "true");
+  frame.style.display = "none";
   frame.addEventListener("load", () => {
     frame.contentWindow?.postMessage({ passport: "ask", state, challenge }, passportOrigin);
   });
@@ -66,8 +66,7 @@ const byFrame = ({ app, state, challenge }, signal) => new Promise((done) => {
 
 // FedCM: the browser itself asks Passport, and the person where it must. `silent` shows nothing,
 // `optional` a small dialog of the browser's, mode `active` needs a click. The token is the ticket.
-const hasFedcm = () => isSecureContext && "IdentityCredential" in window
-  && passportOrigin.startsWith("https:") && option("fedcm") !== "off";
+const hasFedcm = () => "IdentityCredential" in window && option("fedcm") !== "off" && !tab.get("fedcm");
 const byFedcm = async ({ app, state, challenge }, signal, mediation, mode) => {
   if (!hasFedcm()) return { status: "unknown", why: "unsupported" };
   const provider = {

@@ -2,7 +2,7 @@
 const TEXTS = {
   en: {
     with: "Sign in with Passport",
-    offer: "Signed in elsewhere in this family of sites? One click, and you are in here, too.",
+    offer: "One account for all our sites. Already signed in at another one? Then one click is enough.",
     go: "Continue",
     later: "Not now",
     title: "You are signed out",
@@ -27,7 +27,7 @@ const TEXTS = {
   },
   zh: {
     with: "使用 Passport 登录",
-    offer: "已在本系列的其他网站登录？点一下即可登录此处。",
+    offer: "一个账号通用于我们的所有网站。已在其他网站登录？点一下即可。",
     go: "继续",
     later: "暂不",
     title: "您已退出登录",
@@ -52,7 +52,7 @@ const TEXTS = {
   },
   ru: {
     with: "Войти через Passport",
-    offer: "Уже вошли на другом сайте этой семьи? Один щелчок — и вы вошли и здесь.",
+    offer: "Одна учётная запись для всех наших сайтов. Уже вошли на другом? Достаточно одного щелчка.",
     go: "Продолжить",
     later: "Не сейчас",
     title: "Вы вышли",

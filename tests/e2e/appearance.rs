@@ -1,6 +1,7 @@
 //! Every page in a real browser: readable in light and dark, wide and narrow, in three languages, by
 //! ear too, and without a complaint of the browser.
 
+use harness::family::Family;
 use harness::{
     PASSWORD,
     chromium::{Chromium, Look},

@@ -1,12 +1,13 @@
 //! The way of one person, in a real browser.
 
+use harness::family::Family;
 use harness::{
     PASSWORD,
     chromium::{Chromium, Look},
 };
 use thirtyfour::Key;
 
-use crate::{family::Family, scene::until};
+use crate::scene::until;
 
 /// What the browser complained of; pages that answer with an error status may say so.
 async fn complaints(browser: &Chromium) -> Vec<String> {

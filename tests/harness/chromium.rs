@@ -58,6 +58,11 @@ impl Chromium {
         Self::with_profile(look, profile).await
     }
 
+    /// Starts one in a private window: whatever is set, pages of other sites get none of our cookies.
+    pub async fn incognito(look: Look) -> Self {
+        Self::with(look, Arc::new(tempfile::tempdir().unwrap()), &["--incognito"]).await
+    }
+
     /// Closes it as a person does, and opens it again with the same profile: what is on disk stays,
     /// cookies that are to end with the browser do not.
     pub async fn reopen(self, look: Look) -> Self {
@@ -67,6 +72,10 @@ impl Chromium {
     }
 
     async fn with_profile(look: Look, profile: Arc<tempfile::TempDir>) -> Self {
+        Self::with(look, profile, &[]).await
+    }
+
+    async fn with(look: Look, profile: Arc<tempfile::TempDir>, more: &[&str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         // A group of their own, so that no browser outlives a failed test.
         let child = Command::new("chromedriver")
@@ -89,7 +98,7 @@ impl Chromium {
             "--disable-sync",
             "--hide-scrollbars",
         ];
-        for argument in arguments {
+        for argument in arguments.iter().chain(more) {
             wanted.add_arg(argument).unwrap();
         }
         wanted.add_arg(&format!("--user-data-dir={}", profile.path().display())).unwrap();

@@ -149,7 +149,7 @@ pub(super) async fn logout(
         return sorry(StatusCode::FORBIDDEN, "Please sign out on our own page.");
     }
     // A script asks for no page.
-    let for_script = request.headers().get(ACCEPT).is_some_and(|kind| kind == "application/json");
+    let for_script = request.headers().get_all(ACCEPT).any(|kind| kind == "application/json");
     let scope = match form.scope.as_deref() {
         None | Some("app") => EndScope::App,
         Some("session") => EndScope::Session,

@@ -90,14 +90,8 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                 resource("/.well-known/jwks.json").route(get().to(api::well_known::jwks)),
             ))
             // Pages of apps
-            .service(
-                only(GET, resource("/sso.js").route(get().to(in_page::script::script)))
-                    .wrap(Compress::default()),
-            )
-            .service(
-                only(GET, resource("/sso.mjs").route(get().to(in_page::script::module)))
-                    .wrap(Compress::default()),
-            )
+            .service(only(GET, resource("/sso.js").route(get().to(in_page::script::script))))
+            .service(only(GET, resource("/sso.mjs").route(get().to(in_page::script::module))))
             .service(only(GET, resource("/sso.d.ts").route(get().to(in_page::script::types))))
             .service(
                 only(GET, resource("/check").route(get().to(in_page::check::check)))

@@ -24,6 +24,8 @@ pub enum Way {
     SilentCheck,
     /// A page of the app asks, by `fetch`
     PageCheck,
+    /// The same through Passport's frame in the page
+    FrameCheck,
     /// The same by a script with a callback
     ScriptCheck,
     /// `prompt=login` with a live session
@@ -44,12 +46,13 @@ pub enum Way {
     AppSessionStatus,
 }
 
-pub const ALL: [Way; 16] = [
+pub const ALL: [Way; 17] = [
     Way::PasswordLogin,
     Way::PasswordLoginIntoApp,
     Way::SilentRedirect,
     Way::SilentCheck,
     Way::PageCheck,
+    Way::FrameCheck,
     Way::ScriptCheck,
     Way::LoginAgain,
     Way::Redemption,
@@ -119,9 +122,14 @@ impl Way {
         match (self, moment) {
             (Self::PasswordLogin | Self::SetUpLink, _) => &[Person, Proof],
             (Self::PasswordLoginIntoApp, _) => &[Person, Proof, App],
-            (Self::SilentRedirect | Self::SilentCheck | Self::PageCheck | Self::ScriptCheck, _) => {
-                &[Person, Session, App]
-            }
+            (
+                Self::SilentRedirect
+                | Self::SilentCheck
+                | Self::PageCheck
+                | Self::FrameCheck
+                | Self::ScriptCheck,
+                _,
+            ) => &[Person, Session, App],
             // The form is bound to the session; without one at first, it is a plain login.
             (Self::LoginAgain, Moment::BeforeTheFirstStep) => &[Person, Proof, App],
             (Self::LoginAgain, Moment::BetweenTheSteps) => &[Person, Proof, App, Session],
@@ -157,6 +165,7 @@ impl Way {
                 | Self::RepeatedRedemption
                 | Self::AppSessionStatus
                 | Self::PageCheck
+                | Self::FrameCheck
                 | Self::ScriptCheck
         )
     }
@@ -189,7 +198,7 @@ impl Way {
             {
                 Some(Outcome::Refused)
             }
-            (Self::PageCheck | Self::ScriptCheck, 200) => {
+            (Self::PageCheck | Self::FrameCheck | Self::ScriptCheck, 200) => {
                 Some(match harness::app::checked(answer)["status"].as_str() {
                     Some("signed_in") => Outcome::Entered,
                     Some("signed_out") => Outcome::Refused,
@@ -197,7 +206,7 @@ impl Way {
                 })
             }
             // The app is gone: its pages are nobody's.
-            (Self::PageCheck | Self::ScriptCheck, 403) => Some(Outcome::Refused),
+            (Self::PageCheck | Self::FrameCheck | Self::ScriptCheck, 403) => Some(Outcome::Refused),
             // The form, with or without a word about what was typed; or: no such app.
             (Self::SilentRedirect, 200) => Some(Outcome::Refused),
             (
@@ -397,6 +406,7 @@ impl Walk {
             (Way::SilentRedirect, _) => self.app.send(&mut self.browser).await,
             (Way::SilentCheck, _) => self.app.send_with(&mut self.browser, &none).await,
             (Way::PageCheck, _) => self.app.check(&self.browser).await,
+            (Way::FrameCheck, _) => self.app.check_by_frame(&self.browser).await,
             (Way::ScriptCheck, _) => self.app.check_by_script(&self.browser, "cb").await,
             (Way::AccountPage, _) => self.browser.get("/account").await,
             (Way::Console, _) => self.browser.get("/admin/people").await,
@@ -473,7 +483,7 @@ impl Walk {
                 assert_eq!(redeemed.status, 200, "{:?}: {}", self.way, redeemed.body);
                 assert_eq!(redeemed.json()["user"]["username"], self.name.as_str());
             }
-            Way::PageCheck | Way::ScriptCheck => {
+            Way::PageCheck | Way::FrameCheck | Way::ScriptCheck => {
                 let ticket = harness::app::checked(answer)["ticket"].as_str().unwrap().to_owned();
                 let redeemed = app.redeem_in_page(&ticket).await;
                 assert_eq!(redeemed.status, 200, "{:?}: {}", self.way, redeemed.body);

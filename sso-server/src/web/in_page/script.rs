@@ -2,24 +2,27 @@
 //!
 //! Its parts lie in `sso-server/browser/` and are put together here: once as a script that makes
 //! `window.passport`, once as a module. Comments and indentation stay with us. Browsers ask for it
-//! again each time and mostly need not be sent it, so that a new version is everywhere at once.
+//! again each time and mostly need not be sent it, so that a new version is everywhere at once. It is
+//! compressed once, as well as can be, and not for each request as well as there is time for.
 
-use std::sync::LazyLock;
+use std::{io::Write, sync::LazyLock};
 
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{
-        ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETag, EntityTag, Header,
-        IfNoneMatch,
+        ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, AcceptEncoding, CACHE_CONTROL,
+        CONTENT_ENCODING, CONTENT_TYPE, ETag, Encoding, EntityTag, Header, IfNoneMatch, VARY,
     },
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 
 /// What script and module have in common, in this order.
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 9] = [
     include_str!("../../../browser/options.js"),
     include_str!("../../../browser/texts.js"),
+    include_str!("../../../browser/looks.js"),
     include_str!("../../../browser/over.js"),
     include_str!("../../../browser/stream.js"),
     include_str!("../../../browser/steps.js"),
@@ -42,6 +45,8 @@ static TYPES: LazyLock<Text> =
 /// A text and the tag of this version of it.
 struct Text {
     text: String,
+    /// The same, compressed (RFC 1952); empty if that could not be done.
+    gzip: Vec<u8>,
     tag: String,
 }
 
@@ -49,7 +54,9 @@ impl Text {
     fn of(text: String) -> Self {
         let digest = Sha256::digest(text.as_bytes());
         let tag = URL_SAFE_NO_PAD.encode(digest.get(..9).unwrap_or_default());
-        Self { text, tag }
+        let mut writer = GzEncoder::new(Vec::new(), Compression::best());
+        let gzip = writer.write_all(text.as_bytes()).and_then(|()| writer.finish());
+        Self { text, gzip: gzip.unwrap_or_default(), tag }
     }
 }
 
@@ -93,6 +100,7 @@ fn answer(text: &'static Text, kind: &'static str, request: &HttpRequest) -> Htt
     let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
         .insert_header((CACHE_CONTROL, "no-cache"))
+        .insert_header((VARY, "Accept-Encoding"))
         .insert_header(ETag(tag))
         // Other sites' pages are what it is for, as a script, and as a module, which browsers load
         // under CORS. The same for everybody; no cookie is read.
@@ -101,7 +109,16 @@ fn answer(text: &'static Text, kind: &'static str, request: &HttpRequest) -> Htt
     if known {
         return response.finish();
     }
-    response.insert_header((CONTENT_TYPE, kind)).body(text.text.as_str())
+    response.insert_header((CONTENT_TYPE, kind));
+    let takes = AcceptEncoding::parse(request).ok();
+    let gzip = takes.and_then(|takes| takes.negotiate([&Encoding::gzip()].into_iter()));
+    if request.headers().contains_key(ACCEPT_ENCODING)
+        && gzip == Some(Encoding::gzip())
+        && !text.gzip.is_empty()
+    {
+        return response.insert_header((CONTENT_ENCODING, "gzip")).body(text.gzip.as_slice());
+    }
+    response.body(text.text.as_str())
 }
 
 #[cfg(test)]
