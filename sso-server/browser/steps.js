@@ -56,6 +56,7 @@ const byFrame = ({ app, state, challenge }, signal) => new Promise((done) => {
   addEventListener("message", hear);
   signal.addEventListener("abort", () => end());
   frame.allow = "storage-access; identity-credentials-get";
+  frame.title = "Passport";
   frame.style.display = "none";
   frame.addEventListener("load", () => {
     frame.contentWindow?.postMessage({ passport: "ask", state, challenge }, passportOrigin);

@@ -14,8 +14,6 @@ use sso_server::flows::{
 };
 use thirtyfour::Key;
 
-use crate::family::Family;
-
 /// Text whose contrast with what lies under it is below 4.5 (WCAG 2.2, 1.4.3), by computed styles.
 const PALE: &str = r#"(() => {
   const parts = (css) => { const n = css.match(/[\d.]+/g).map(Number); return [n[0], n[1], n[2], n[3] ?? 1]; };
