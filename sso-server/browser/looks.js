@@ -16,6 +16,7 @@ font:1rem/1.45 var(--passport-font,system-ui,sans-serif);box-shadow:0 12px 40px 
 .passport-card h2{margin:0 0 .4rem;font-size:1.2em;line-height:1.3}
 .passport-card p{margin:0 0 1.1rem}
 .passport-card div{display:flex;flex-wrap:wrap;gap:.6rem}
+iframe.passport-frame{display:none}
 #passport-over{width:calc(100% - 2.5rem);max-width:26rem}
 #passport-offer,#passport-away{position:fixed;z-index:2147483646}
 #passport-offer{top:1rem;inset-inline-end:1rem;width:22rem}

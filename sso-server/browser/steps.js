@@ -42,7 +42,7 @@ const byCheck = async (asked, signal) => {
 // A page of Passport's in this one, which may ask the browser to let its cookies through. It hears
 // this page alone and answers it alone; so do we.
 const byFrame = ({ app, state, challenge }, signal) => new Promise((done) => {
-  const frame = element("iframe", "");
+  const frame = element("iframe", "passport-frame");
   const hear = ({ source, origin, data }) => {
     const answer = source === frame.contentWindow && origin === passportOrigin
       && data?.passport === "answer" && data.state === state;
@@ -57,7 +57,7 @@ const byFrame = ({ app, state, challenge }, signal) => new Promise((done) => {
   signal.addEventListener("abort", () => end());
   frame.allow = "storage-access; identity-credentials-get";
   frame.title = "Passport";
-  frame.style.display = "none";
+  frame.hidden = true;
   frame.addEventListener("load", () => {
     frame.contentWindow?.postMessage({ passport: "ask", state, challenge }, passportOrigin);
   });

@@ -12,7 +12,8 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use thirtyfour::{
-    By, ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver, WebElement,
+    By, CapabilitiesHelper, ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogLevel,
+    WebDriver, WebElement,
 };
 
 /// A chromedriver with one browser.
@@ -105,6 +106,8 @@ impl Chromium {
         wanted.add_arg(&format!("--window-size={},900", look.width)).unwrap();
         wanted.add_arg(&format!("--accept-lang={}", look.language)).unwrap();
         wanted.set_browser_log_level(LoggingPrefsLogLevel::All).unwrap();
+        // Its own sign-in dialog is ours to see and to answer (`fedcm.rs`).
+        wanted.set("fedcm:accounts", true).unwrap();
         let driver = loop {
             match WebDriver::new(format!("http://127.0.0.1:{port}"), wanted.clone()).await {
                 Ok(driver) => break driver,

@@ -11,6 +11,7 @@ pub mod chromium;
 pub mod database;
 pub mod family;
 pub mod faults;
+pub mod fedcm;
 pub mod load;
 pub mod passport;
 pub mod private_postgres;

@@ -28,6 +28,10 @@ pub enum Way {
     FrameCheck,
     /// The same by a script with a callback
     ScriptCheck,
+    /// The browser asks who is signed in (FedCM) …
+    BrowserAccounts,
+    /// … and for a ticket for a page
+    BrowserAssertion,
     /// `prompt=login` with a live session
     LoginAgain,
     Redemption,
@@ -46,7 +50,7 @@ pub enum Way {
     AppSessionStatus,
 }
 
-pub const ALL: [Way; 17] = [
+pub const ALL: [Way; 19] = [
     Way::PasswordLogin,
     Way::PasswordLoginIntoApp,
     Way::SilentRedirect,
@@ -54,6 +58,8 @@ pub const ALL: [Way; 17] = [
     Way::PageCheck,
     Way::FrameCheck,
     Way::ScriptCheck,
+    Way::BrowserAccounts,
+    Way::BrowserAssertion,
     Way::LoginAgain,
     Way::Redemption,
     Way::RepeatedRedemption,
@@ -130,6 +136,7 @@ impl Way {
                 | Self::ScriptCheck,
                 _,
             ) => &[Person, Session, App],
+            (Self::BrowserAssertion, _) => &[Person, Session, App],
             // The form is bound to the session; without one at first, it is a plain login.
             (Self::LoginAgain, Moment::BeforeTheFirstStep) => &[Person, Proof, App],
             (Self::LoginAgain, Moment::BetweenTheSteps) => &[Person, Proof, App, Session],
@@ -140,7 +147,9 @@ impl Way {
             (Self::Redemption, Moment::BeforeTheFirstStep) => &[Person, Session, App, Secret],
             (Self::Redemption, Moment::BetweenTheSteps) => &[Person, Session, App, Secret, Key],
             (Self::RepeatedRedemption, _) => &[Person, Session, App, Secret, Key],
-            (Self::AccountPage | Self::EndOtherSessions, _) => &[Person, Session],
+            (Self::AccountPage | Self::EndOtherSessions | Self::BrowserAccounts, _) => {
+                &[Person, Session]
+            }
             (Self::Console, _) => &[Person, Session, Admin],
             (Self::AppSessionStatus, _) => &[Person, Session, App, Secret],
         }
@@ -167,6 +176,8 @@ impl Way {
                 | Self::PageCheck
                 | Self::FrameCheck
                 | Self::ScriptCheck
+                | Self::BrowserAccounts
+                | Self::BrowserAssertion
         )
     }
 
@@ -207,6 +218,8 @@ impl Way {
             }
             // The app is gone: its pages are nobody's.
             (Self::PageCheck | Self::FrameCheck | Self::ScriptCheck, 403) => Some(Outcome::Refused),
+            (Self::BrowserAccounts | Self::BrowserAssertion, 200) => Some(Outcome::Entered),
+            (Self::BrowserAccounts, 401) | (Self::BrowserAssertion, 403) => Some(Outcome::Refused),
             // The form, with or without a word about what was typed; or: no such app.
             (Self::SilentRedirect, 200) => Some(Outcome::Refused),
             (
@@ -275,6 +288,7 @@ enum Hand {
     Form(Form),
     Ticket(String),
     AppSession(String),
+    Account(String),
     /// There was nothing in the way: the first step was the last.
     In(Answer),
     /// The first step was refused with this.
@@ -319,6 +333,9 @@ impl Walk {
             Way::ScriptCheck => {
                 let change = ChangeApp { jsonp: Some(true), ..ChangeApp::default() };
                 apps::update(&passport.app, &app.id, change).await.unwrap();
+            }
+            Way::BrowserAssertion => {
+                hand = Hand::Account(users::named(&passport.app, name).await.unwrap().id.into());
             }
             Way::EndOtherSessions | Way::SecureAccount => {
                 passport.signed_in(name).await;
@@ -408,6 +425,10 @@ impl Walk {
             (Way::PageCheck, _) => self.app.check(&self.browser).await,
             (Way::FrameCheck, _) => self.app.check_by_frame(&self.browser).await,
             (Way::ScriptCheck, _) => self.app.check_by_script(&self.browser, "cb").await,
+            (Way::BrowserAccounts, _) => harness::fedcm::accounts(&self.browser).await,
+            (Way::BrowserAssertion, Hand::Account(id)) => {
+                self.app.assertion(&self.browser, id).await
+            }
             (Way::AccountPage, _) => self.browser.get("/account").await,
             (Way::Console, _) => self.browser.get("/admin/people").await,
             (Way::Redemption, Hand::Ticket(ticket)) => self.app.redeem(ticket).await,
@@ -486,6 +507,16 @@ impl Walk {
             Way::PageCheck | Way::FrameCheck | Way::ScriptCheck => {
                 let ticket = harness::app::checked(answer)["ticket"].as_str().unwrap().to_owned();
                 let redeemed = app.redeem_in_page(&ticket).await;
+                assert_eq!(redeemed.status, 200, "{:?}: {}", self.way, redeemed.body);
+                assert_eq!(redeemed.json()["user"]["username"], self.name.as_str());
+            }
+            Way::BrowserAccounts => {
+                let user = users::named(&passport.app, &self.name).await.unwrap().id;
+                assert_eq!(answer.json()["accounts"][0]["id"], user.as_str());
+            }
+            Way::BrowserAssertion => {
+                let answer = answer.json();
+                let redeemed = app.redeem_in_page(answer["token"].as_str().unwrap()).await;
                 assert_eq!(redeemed.status, 200, "{:?}: {}", self.way, redeemed.body);
                 assert_eq!(redeemed.json()["user"]["username"], self.name.as_str());
             }

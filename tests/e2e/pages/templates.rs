@@ -14,7 +14,7 @@ use sso_server::web::{
         account::{AccountPage, ShownSession},
         choose::ChoosePage,
         error::ErrorPage,
-        login::LoginPage,
+        login::{DonePage, LoginPage},
         login_request::Parameters,
         logout::{BackTo, LogoutPage, SignedOutPage},
         progress::{Detail, Progress, ShownApp},
@@ -63,6 +63,7 @@ fn all(value: &str) -> Vec<Drawn> {
         for (variant, page) in logins(value) {
             draw("login.html", variant, json!(page));
         }
+        draw("login_done.html", "as it is", json!(DonePage {}));
         for (variant, page) in logouts(value) {
             draw("logout.html", variant, json!(page));
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{error::PageError, see_other};
+use super::{error::PageError, login::DONE, see_other};
 use crate::{
     app::App,
     domain::{
@@ -42,15 +42,19 @@ pub struct Parameters {
     pub max_age: Option<String>,
     /// Wanted languages.
     pub ui_locales: Option<String>,
-    /// Without an app: the page of the console that asks for the password.
+    /// Without an app: the page that asked for the login.
     pub back: Option<String>,
 }
 
 impl Parameters {
-    /// Where to go on after a plain login: a page of our own console. Anything else is as if it were
-    /// not there; no other place is ever led to (SECURITY-CASES R-17).
+    /// Where to go on after a plain login: a page of our own console, or the end of a login in a window
+    /// of the browser's. Anything else is as if it were not there; no other place is ever led to
+    /// (SECURITY-CASES R-17).
     pub fn back(&self) -> Option<&str> {
         let back = self.back.as_deref()?;
+        if back == DONE {
+            return Some(back);
+        }
         let page = back.strip_prefix("/admin")?;
         let ours = page.is_empty() || page.starts_with(['/', '?']);
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"/?&=%+-_.:~".contains(&b);
