@@ -5,9 +5,11 @@
 //! - `/check` itself, and who may ask: target `check`.
 //! - The frame's way to a ticket in every state of session, account and app: target `invariants`,
 //!   `scene::Way::FrameCheck`.
+//! - FedCM alone: target `fedcm`.
 //! - X-07, pages that no other site may frame: target `pages`.
 
 mod appearance;
+mod by_the_browser;
 mod frame;
 mod ladder;
 mod other_languages;
