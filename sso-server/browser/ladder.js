@@ -145,7 +145,9 @@ const leave = async ({ everywhere = true, next } = {}) => {
   });
   channel?.postMessage("out");
   settle({ status: "signed_out", via: "session", steps: [] }, true);
-  if (next) location.assign(next);
+  // Within this site, and never a `javascript:` address, whatever the page was given.
+  const onwards = next && new URL(next, location.href);
+  if (onwards && onwards.origin === location.origin) location.assign(onwards.href);
   if (!answer.ok) throw new Error("Signed out here; elsewhere nobody knows: Passport is away.");
 };
 
@@ -191,6 +193,10 @@ const passport = {
   explain: explained,
   // How the ladder ended when it was last climbed in this tab.
   get last() {
-    return JSON.parse(tab.get("steps")?.replace(/^forgetful$/, "null") ?? "null");
+    try {
+      return JSON.parse(tab.get("steps"));
+    } catch {
+      return null;
+    }
   },
 };

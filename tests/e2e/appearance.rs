@@ -105,7 +105,8 @@ async fn every_page_in_every_light() {
         Look { width: 390, dark: false, language: "ru" },
         Look { width: 390, dark: true, language: "en" },
     ];
-    let browser = Chromium::start(looks[0]).await;
+    // Where they are blocked, the browser itself writes into the console that it found nobody (FedCM).
+    let browser = Chromium::with_third_party_cookies(looks[0], true).await;
     let first_admin = one_time_link::first_admin(app).await.unwrap().unwrap();
     for (number, look) in looks.into_iter().enumerate() {
         let see = async |url: &str, name: &str, error| {

@@ -173,6 +173,17 @@ async fn who_signs_out_stays_out_until_a_click() {
     let out = scene.run("passport.logout().then(() => passport.check())").await;
     assert_eq!(out["status"], "signed_out", "{out}");
     until("out", async || scene.session().await["status"] == "signed_out").await;
+    // SECURITY-CASES X-12, Y-07: where to go on is a place on this site, or nowhere.
+    for next in ["javascript:document.title='ran'", "//evil.localhost/", "https://evil.localhost/"]
+    {
+        scene
+            .browser
+            .ask(&format!("void passport.logout({{ next: {next:?} }}).catch(() => {{}})"))
+            .await;
+        until("out", async || scene.session().await["status"] == "signed_out").await;
+        assert_eq!(scene.browser.ask("location.origin").await, scene.family.bw.as_str(), "{next}");
+        assert_ne!(scene.browser.ask("document.title").await, "ran", "{next}");
+    }
     scene.browser.quit().await;
 }
 

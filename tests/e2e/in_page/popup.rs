@@ -27,6 +27,7 @@ async fn a_window_opens_signs_in_and_closes() {
         let scene = Scene::start(cookies).await;
         let (page, _) = opened(&scene).await;
         scene.browser.find("#username").await;
+        scene.browser.picture("in-page-popup").await;
         assert_eq!(scene.browser.ask("window.opener").await, json!(null), "nobody is there");
         scene.type_password().await;
         until("it closes", async || scene.browser.driver.windows().await.unwrap().len() == 1).await;
