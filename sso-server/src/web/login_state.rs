@@ -182,7 +182,7 @@ struct Forgotten;
 #[derive(Clone, Copy, Debug)]
 struct MetOver;
 
-/// Tells the browser whether anybody is signed in here (Login Status API section 3.2). It asks us for
+/// Tells the browser whether anybody is signed in here (Login Status API, "HTTP Header API"). It asks us for
 /// nobody's sake while it knows that nobody is.
 const SET_LOGIN: HeaderName = HeaderName::from_static("set-login");
 const LOGGED_IN: HeaderValue = HeaderValue::from_static("logged-in");

@@ -41,6 +41,11 @@ struct Scene {
 
 impl Scene {
     async fn start(third_party_cookies: bool) -> Self {
+        let look = Look::default();
+        Self::with(Chromium::with_third_party_cookies(look, third_party_cookies).await).await
+    }
+
+    async fn with(browser: Chromium) -> Self {
         let passport = Passport::start().await;
         passport.add_user("member").await;
         let port = pages();
@@ -50,8 +55,6 @@ impl Scene {
         let aw = passport.add_app_with("aw", |app| app.origins = &origins).await;
         let origins = [bw_page.clone()];
         let bw = passport.add_app_with("bw", |app| app.origins = &origins).await;
-        let browser =
-            Chromium::with_third_party_cookies(Look::default(), third_party_cookies).await;
         Self { passport, aw, bw, aw_page, bw_page, evil, browser }
     }
 
@@ -232,6 +235,23 @@ async fn a_sibling_lets_in_without_a_question_where_cookies_are_allowed() {
     scene.browser.press_dialog("ErrorGotIt").await;
     let said = scene.said().await;
     assert_eq!(said, json!({ "name": "IdentityCredentialError", "word": "unauthorized_client" }));
+    scene.browser.quit().await;
+}
+
+// A private window: nothing by itself, each time with a choice.
+#[actix_web::test]
+async fn in_a_private_window_it_takes_a_click_each_time() {
+    let scene = Scene::with(Chromium::incognito(Look::default()).await).await;
+    scene.browser.without_delays().await;
+    scene.sign_in().await;
+    for _ in 0..2 {
+        scene.ask(&scene.aw_page, "aw", "silent").await;
+        scene.hears_nothing().await;
+        scene.ask(&scene.aw_page, "aw", "optional").await;
+        scene.browser.dialog("AccountChooser").await;
+        scene.browser.select_account(0).await;
+        assert!(!scene.enters(&scene.aw).await);
+    }
     scene.browser.quit().await;
 }
 

@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// The answer (FedCM section 5.3, `IdentityProviderAccountList`).
+/// The answer (FedCM, "The accounts endpoint").
 #[derive(Debug, Default, Serialize)]
 struct Accounts {
     accounts: Vec<Account>,

@@ -14,7 +14,7 @@ use serde::Serialize;
 /// What an answer depends on, beside the body: no cache may give one person's to another.
 const DEPENDS_ON: HeaderValue = HeaderValue::from_static("Cookie, Origin, Sec-Fetch-Dest");
 
-/// Why there is no assertion (FedCM section 5.4, `IdentityAssertionResponse`; the words are RFC 6749's).
+/// Why there is no assertion (FedCM, "The identity assertion endpoint"; the words are RFC 6749's).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// What was sent makes no sense.

@@ -1,7 +1,7 @@
 //! Who asks.
 //!
 //! The browser marks its own FedCM requests with `Sec-Fetch-Dest: webidentity`, which no page can send
-//! (FedCM section 5.1, "The IDP API"): so a page, of whatever site, reaches none of the endpoints that read
+//! (FedCM, "Identity Provider HTTP API"): so a page, of whatever site, reaches none of the endpoints that read
 //! a cookie. What is said to a page is said to the origin that the browser names, never to a name that
 //! the page gives: `client_id` is the page's to choose, `Origin` is not.
 

@@ -30,7 +30,7 @@ use crate::{
     },
 };
 
-/// What the browser sends (FedCM section 5.4, `fetch an identity assertion`); what else it says of its
+/// What the browser sends (FedCM, "The identity assertion endpoint"); what else it says of its
 /// dialog is left alone.
 #[derive(Debug, Deserialize)]
 pub struct Asked {

@@ -31,7 +31,7 @@ const ICON: (&str, u16) = ("mark-128.png", 128);
 
 /// `/.well-known/web-identity`: which configuration is ours. The browser reads it at the registrable
 /// domain, so that no provider can have a configuration of its own for each app and learn from that who
-/// is where (FedCM section 5.2).
+/// is where (FedCM, "The Well-Known File").
 #[derive(Debug, Serialize)]
 struct WellKnown {
     provider_urls: [String; 1],
@@ -39,7 +39,7 @@ struct WellKnown {
     login_url: String,
 }
 
-/// The configuration (FedCM section 5.3).
+/// The configuration (FedCM, "The config file").
 #[derive(Debug, Serialize)]
 struct Config {
     accounts_endpoint: &'static str,

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::flows::check_login::session_of_twin;
 
-/// What the browser sends (FedCM section 5.5, `disconnect`).
+/// What the browser sends (FedCM, "The disconnect endpoint").
 #[derive(Debug, Deserialize)]
 pub struct Asked {
     client_id: String,

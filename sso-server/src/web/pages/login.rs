@@ -255,7 +255,7 @@ pub(super) async fn enter(
                 Found::Over(..) | Found::Nothing => None,
             };
             let answer = login.answer(&web.app, fresh.as_deref(), true).respond();
-            answer.unwrap_or_else(|| Ok(see_other("/login")))?
+            answer.unwrap_or_else(|| Ok(see_other(&login.path())))?
         }
     };
     let known = cookies::make(cookies::DEVICE, logged_in.device_cookie, Some(DEVICE_KEPT_SECONDS));
