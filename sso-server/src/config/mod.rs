@@ -278,6 +278,8 @@ pub struct Throttle {
     pub account_attempts: i64,
     /// Wrong passwords from one address (IPv6: /64) before a wait begins.
     pub address_attempts: i64,
+    /// Wrong passwords passed on by one app an hour before a wait begins.
+    pub app_attempts: i64,
     /// Refused tickets of one app a minute before it hears 429.
     pub refused_tickets_per_minute: u32,
     /// Questions of an app's pages from one network (IPv6: /64) a minute before it hears 429.
@@ -289,6 +291,7 @@ impl Default for Throttle {
         Self {
             account_attempts: 5,
             address_attempts: 300,
+            app_attempts: 3_000,
             refused_tickets_per_minute: 600,
             page_checks_per_minute: 6_000,
         }

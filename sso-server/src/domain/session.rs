@@ -121,6 +121,17 @@ pub enum Prompt {
     Always,
 }
 
+/// What a person has just done about entering an app, by the request at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acted {
+    /// Nothing: they may not even notice.
+    Not,
+    /// Agreed to go on under their name.
+    Agreed,
+    /// Proved who they are.
+    Proved,
+}
+
 /// Whether a session satisfies what the app demands of its login.
 pub fn is_fresh_enough(
     auth_time: Millis,

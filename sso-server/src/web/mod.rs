@@ -103,6 +103,7 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                         POST,
                         resource("/tickets/redeem").route(post().to(api::tickets::redeem)),
                     ))
+                    .service(only(POST, resource("/logins").route(post().to(api::logins::log_in))))
                     .service(only(
                         GET,
                         resource("/app-sessions/{id}").route(get().to(api::app_sessions::status)),
@@ -141,6 +142,12 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                         resource("/login")
                             .route(get().to(pages::login::show))
                             .route(post().to(pages::login::submit)),
+                    ))
+                    .service(page(
+                        GET_POST,
+                        resource("/establish")
+                            .route(get().to(pages::establish::show))
+                            .route(post().to(pages::establish::submit)),
                     ))
                     .service(page(
                         POST,

@@ -37,6 +37,10 @@ pub enum Way {
     ChooseSession,
     /// "This was not me"
     SecureAccount,
+    /// An app's server passes on name and password
+    LoginByApp,
+    /// And a browser takes the session that this began
+    TakenSession,
     AccountPage,
     /// The pages of an administrator
     Console,
@@ -44,7 +48,7 @@ pub enum Way {
     AppSessionStatus,
 }
 
-pub const ALL: [Way; 16] = [
+pub const ALL: [Way; 18] = [
     Way::PasswordLogin,
     Way::PasswordLoginIntoApp,
     Way::SilentRedirect,
@@ -57,6 +61,8 @@ pub const ALL: [Way; 16] = [
     Way::SetUpLink,
     Way::ChooseSession,
     Way::SecureAccount,
+    Way::LoginByApp,
+    Way::TakenSession,
     Way::AccountPage,
     Way::Console,
     Way::EndOtherSessions,
@@ -127,6 +133,10 @@ impl Way {
             (Self::LoginAgain, Moment::BetweenTheSteps) => &[Person, Proof, App, Session],
             // INV-03: also what was proven before the account was blocked.
             (Self::ChooseSession, _) => &[Person, Proof],
+            (Self::LoginByApp, _) | (Self::TakenSession, Moment::BeforeTheFirstStep) => {
+                &[Person, Proof, App, Secret]
+            }
+            (Self::TakenSession, Moment::BetweenTheSteps) => &[Person, Session, App],
             (Self::SecureAccount, Moment::BeforeTheFirstStep) => &[Person, Proof],
             (Self::SecureAccount, Moment::BetweenTheSteps) => &[Person, Proof, Session],
             (Self::Redemption, Moment::BeforeTheFirstStep) => &[Person, Session, App, Secret],
@@ -146,6 +156,8 @@ impl Way {
                 | Self::PasswordLoginIntoApp
                 | Self::SetUpLink
                 | Self::ChooseSession
+                | Self::LoginByApp
+                | Self::TakenSession
         )
     }
 
@@ -158,6 +170,7 @@ impl Way {
                 | Self::AppSessionStatus
                 | Self::PageCheck
                 | Self::ScriptCheck
+                | Self::LoginByApp
         )
     }
 
@@ -168,11 +181,10 @@ impl Way {
         let code = || answer.json()["code"].as_str().unwrap_or_default().to_owned();
         let outcome = match (self, status) {
             (_, 503) => Some(Outcome::Unavailable),
-            (Self::PasswordLogin | Self::SetUpLink | Self::ChooseSession, 303)
-                if to == "/account" =>
-            {
-                Some(Outcome::Entered)
-            }
+            (
+                Self::PasswordLogin | Self::SetUpLink | Self::ChooseSession | Self::TakenSession,
+                303,
+            ) if to == "/account" => Some(Outcome::Entered),
             (Self::SecureAccount, 303) if leads_to(to, "/account?done=secured") => {
                 Some(Outcome::Entered)
             }
@@ -216,13 +228,18 @@ impl Way {
                 | Self::LoginAgain,
                 400,
             ) => Some(Outcome::Refused),
-            (Self::Redemption | Self::RepeatedRedemption, 200) => Some(Outcome::Entered),
+            (Self::Redemption | Self::RepeatedRedemption | Self::LoginByApp, 200) => {
+                Some(Outcome::Entered)
+            }
             (Self::AppSessionStatus, 200) => Some(match answer.json()["state"].as_str() {
                 Some("active") => Outcome::Entered,
                 Some("ended") => Outcome::Refused,
                 other => panic!("{other:?}"),
             }),
             (_, 400) if self.is_api() && code() == "invalid_ticket" => Some(Outcome::Refused),
+            (Self::LoginByApp, 400) if code() == "invalid_credentials" => Some(Outcome::Refused),
+            // The link is void: a plain login.
+            (Self::TakenSession, 303) if to == "/login" => Some(Outcome::Refused),
             (_, 401) if self.is_api() && code() == "invalid_client" => Some(Outcome::Refused),
             (_, 403) if self.is_api() && code() == "account_disabled" => Some(Outcome::Refused),
             (Self::AccountPage | Self::Console, 200) => Some(Outcome::Entered),
@@ -311,6 +328,10 @@ impl Walk {
                 let change = ChangeApp { jsonp: Some(true), ..ChangeApp::default() };
                 apps::update(&passport.app, &app.id, change).await.unwrap();
             }
+            Way::LoginByApp | Way::TakenSession => {
+                let change = ChangeApp { may_login: Some(true), ..ChangeApp::default() };
+                apps::update(&passport.app, &app.id, change).await.unwrap();
+            }
             Way::EndOtherSessions | Way::SecureAccount => {
                 passport.signed_in(name).await;
             }
@@ -349,6 +370,7 @@ impl Walk {
             Way::EndOtherSessions => "/account".to_owned(),
             Way::SecureAccount => "/account/secure".to_owned(),
             Way::ChooseSession => return self.ask_for_room().await,
+            Way::TakenSession => return self.ask_for_the_session().await,
             Way::SetUpLink => {
                 let Hand::Link(link) = &self.hand else { panic!("{:?}", self.hand) };
                 assert_eq!(self.browser.get(&link.clone()).await.location(), "/setup");
@@ -372,6 +394,17 @@ impl Walk {
             (None, Some(ticket)) => Hand::Ticket(ticket),
             (None, None) => Hand::Refused(page),
         };
+    }
+
+    /// The app passes the password on, and its page sends the browser to us.
+    async fn ask_for_the_session(&mut self) {
+        let answer = self.app.log_in(&self.name, PASSWORD).await;
+        if answer.status != 200 {
+            self.hand = Hand::Refused(answer);
+            return;
+        }
+        let page = self.browser.get(&TestApp::establish_path(&answer)).await;
+        self.hand = Hand::Form(page.form("/establish"));
     }
 
     /// Logs in where there are too many sessions already.
@@ -405,7 +438,8 @@ impl Walk {
                 redeem_under_key(&self.app, ticket).await
             }
             (Way::AppSessionStatus, Hand::AppSession(id)) => self.app.status(id).await,
-            (Way::EndOtherSessions | Way::ChooseSession, Hand::Form(form)) => {
+            (Way::LoginByApp, _) => self.app.log_in(&self.name, PASSWORD).await,
+            (Way::EndOtherSessions | Way::ChooseSession | Way::TakenSession, Hand::Form(form)) => {
                 self.browser.submit(form).await
             }
             (Way::SecureAccount, Hand::Form(form)) => {
@@ -462,7 +496,7 @@ impl Walk {
             app.secret.clone_from(secret);
         }
         match self.way {
-            Way::PasswordLogin | Way::SetUpLink | Way::AccountPage => {
+            Way::PasswordLogin | Way::SetUpLink | Way::AccountPage | Way::TakenSession => {
                 assert!(self.browser.clone().at(passport).is_signed_in().await, "{:?}", self.way);
             }
             Way::PasswordLoginIntoApp
@@ -475,6 +509,12 @@ impl Walk {
             }
             Way::PageCheck | Way::ScriptCheck => {
                 let ticket = harness::app::checked(answer)["ticket"].as_str().unwrap().to_owned();
+                let redeemed = app.redeem_in_page(&ticket).await;
+                assert_eq!(redeemed.status, 200, "{:?}: {}", self.way, redeemed.body);
+                assert_eq!(redeemed.json()["user"]["username"], self.name.as_str());
+            }
+            Way::LoginByApp => {
+                let ticket = answer.json()["ticket"].as_str().unwrap().to_owned();
                 let redeemed = app.redeem_in_page(&ticket).await;
                 assert_eq!(redeemed.status, 200, "{:?}: {}", self.way, redeemed.body);
                 assert_eq!(redeemed.json()["user"]["username"], self.name.as_str());

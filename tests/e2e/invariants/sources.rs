@@ -52,7 +52,7 @@ fn files_with(sources: &[(String, String)], text: &str) -> Vec<String> {
 #[test]
 fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
     let sources = sources();
-    let rows: [(&str, &[&str]); 24] = [
+    let rows: [(&str, &[&str]); 28] = [
         // A session begins or is renewed …
         ("INSERT INTO sessions", &["store/sessions/mod.rs"]),
         ("sessions SET digest", &["store/sessions/mod.rs"]),
@@ -61,7 +61,12 @@ fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
         // … for those who have proven who they are, and nobody else makes such a proof …
         (
             "issue_session(app,",
-            &["flows/choose_session.rs", "flows/log_in.rs", "flows/secure_account.rs"],
+            &[
+                "flows/choose_session.rs",
+                "flows/log_in.rs",
+                "flows/log_in_by_app.rs",
+                "flows/secure_account.rs",
+            ],
         ),
         (
             "Authenticated {",
@@ -71,6 +76,12 @@ fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
         ("INSERT INTO pending_logins", &["store/pending_logins.rs"]),
         ("pending_logins::insert(", &["flows/choose_session.rs"]),
         ("choose_session::offer(app,", &["flows/log_in.rs"]),
+        // … and of one that an app's server began, a browser gets the cookie by a link, once, and by
+        // nothing else …
+        ("sessions::hand_over(", &["flows/establish_session.rs"]),
+        ("INSERT INTO establish_links", &["store/establish_links.rs"]),
+        ("establish_links::insert(", &["flows/log_in_by_app.rs"]),
+        ("cookies::ARRIVAL", &["web/login_state.rs"]),
         // … and its end is written in one place.
         ("UPDATE sessions SET ended_at", &["store/sessions/mod.rs"]),
         ("UPDATE app_sessions SET ended_at", &["store/app_sessions.rs"]),
@@ -83,7 +94,10 @@ fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
         ("tokens::ticket::sign(", &["flows/issue_ticket.rs"]),
         ("issue_ticket(app,", &["flows/check_login.rs", "web/pages/login_request.rs"]),
         // (the weaker twin of the session cookie is good for questions of pages alone) …
-        ("cookies::TWIN", &["web/in_page/check.rs", "web/login_state.rs"]),
+        (
+            "cookies::TWIN",
+            &["web/in_page/check.rs", "web/in_page/establish.rs", "web/login_state.rs"],
+        ),
         ("twin::make(", &["web/login_state.rs"]),
         ("twin::read(", &["flows/check_login.rs"]),
         // … spent, and turned into app sessions.
@@ -130,6 +144,7 @@ const ROUTES: &[(&str, &str, Kind)] = &[
     ("get", "/.well-known/passport-configuration", Kind::Public),
     ("get", "/.well-known/jwks.json", Kind::Public),
     ("post", "/api/v1/tickets/redeem", Kind::Way),
+    ("post", "/api/v1/logins", Kind::Way),
     ("get", "/api/v1/app-sessions/{id}", Kind::Way),
     ("post", "/api/v1/app-sessions/{id}/end", Kind::Act),
     ("get", "/api/v1/events", Kind::Asks),
@@ -140,6 +155,8 @@ const ROUTES: &[(&str, &str, Kind)] = &[
     ("get", "/", Kind::Public),
     ("get", "/login", Kind::Way),
     ("post", "/login", Kind::Way),
+    ("get", "/establish", Kind::Asks),
+    ("post", "/establish", Kind::Way),
     ("post", "/login/choose", Kind::Way),
     ("get", "/logout", Kind::Asks),
     ("post", "/logout", Kind::Act),

@@ -14,6 +14,7 @@ use sso_server::web::{
         account::{AccountPage, ShownSession},
         choose::ChoosePage,
         error::ErrorPage,
+        establish::ContinuePage,
         login::LoginPage,
         login_request::Parameters,
         logout::{BackTo, LogoutPage, SignedOutPage},
@@ -74,6 +75,9 @@ fn all(value: &str) -> Vec<Drawn> {
         }
         for (variant, page) in chooses(value) {
             draw("choose.html", variant, json!(page));
+        }
+        for (variant, page) in continues(value) {
+            draw("continue.html", variant, json!(page));
         }
         for (variant, page) in setups(value) {
             draw("setup.html", variant, json!(page));
@@ -163,6 +167,23 @@ fn progress(value: &str) -> Option<Progress> {
             app("over", None),
         ],
     })
+}
+
+fn continues(value: &str) -> Vec<(&'static str, ContinuePage)> {
+    let text = || value.to_owned();
+    let plain = || ContinuePage {
+        csrf: text(),
+        action: "/establish",
+        username: text(),
+        app_name: text(),
+        link: None,
+        instead_of: None,
+        parameters: Parameters::default(),
+        another: "/login?prompt=login".to_owned(),
+    };
+    let parameters = Parameters { app: Some(text()), state: Some(text()), ..Default::default() };
+    let full = ContinuePage { link: Some(text()), instead_of: Some(text()), parameters, ..plain() };
+    vec![("plain", plain()), ("full", full)]
 }
 
 fn chooses(value: &str) -> Vec<(&'static str, ChoosePage)> {

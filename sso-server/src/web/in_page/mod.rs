@@ -5,3 +5,4 @@ pub mod answer;
 pub mod asker;
 pub mod callback;
 pub mod check;
+pub mod establish;

@@ -25,7 +25,10 @@ use super::{
     see_other,
 };
 use crate::{
-    domain::{device::Device, session::LiveSession},
+    domain::{
+        device::Device,
+        session::{Acted, LiveSession},
+    },
     flows::{
         issue_session::Origin,
         log_in::{LoggedIn, Login, LoginError, log_in},
@@ -109,7 +112,7 @@ pub async fn show(
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let parameters = query.0?;
-    let session = state.session();
+    let session = state.session_or_arrival(&web).await?;
     let apps = match &session {
         Some(session) => web.app.db.apps_at(session.registry_version).await?,
         None => web.app.db.apps().await?,
@@ -118,7 +121,7 @@ pub async fn show(
     let login = LoginRequest::read(&parameters, &apps)?;
     match &login {
         Some(login) => {
-            if let Some(answer) = login.answer(&web.app, session.as_ref(), false).respond() {
+            if let Some(answer) = login.answer(&web.app, session.as_ref(), Acted::Not).respond() {
                 return answer;
             }
         }
@@ -177,6 +180,7 @@ pub async fn submit(
             keep: form.keep.is_some(),
             current: state.session(),
             gives_up: Vec::new(),
+            app: None,
         },
     };
     let logged_in = match log_in(&web.app, attempt).await {
@@ -230,7 +234,7 @@ pub(super) async fn enter(
                 Found::Live(fresh) => Some(fresh),
                 Found::Over(..) | Found::Nothing => None,
             };
-            let answer = login.answer(&web.app, fresh.as_deref(), true).respond();
+            let answer = login.answer(&web.app, fresh.as_deref(), Acted::Proved).respond();
             answer.unwrap_or_else(|| Ok(see_other("/login")))?
         }
     };

@@ -10,7 +10,7 @@ use crate::{
     domain::{
         app::{App as Client, AppId},
         return_url::ReturnUrl,
-        session::{LiveSession, Prompt},
+        session::{Acted, LiveSession, Prompt},
         token::is_base64url,
     },
     flows::issue_ticket::{Demand, IssueTicketError, issue_ticket},
@@ -120,14 +120,15 @@ impl LoginRequest {
         Ok(Some(Self { client, return_to, state: state.to_owned(), challenge, prompt, max_age }))
     }
 
-    /// Sends the person back with a ticket, if the session satisfies the app. `asked` says that they
-    /// have just now been asked, by this request.
-    pub fn answer(&self, app: &App, session: Option<&LiveSession>, asked: bool) -> Answer {
+    /// Sends the person back with a ticket, if the session satisfies the app.
+    pub fn answer(&self, app: &App, session: Option<&LiveSession>, acted: Acted) -> Answer {
         let Some(session) = session else { return self.without_ticket() };
         // A proof of this request is as fresh as can be: `max_age=0` would never be met, since some
         // time goes by between the proof and here.
-        let (prompt, max_age) =
-            if asked { (Prompt::WhenNeeded, None) } else { (self.prompt, self.max_age) };
+        let (prompt, max_age) = match acted {
+            Acted::Proved => (Prompt::WhenNeeded, None),
+            Acted::Agreed | Acted::Not => (self.prompt, self.max_age),
+        };
         let demand = Demand {
             return_to: Some(&self.return_to),
             challenge: self.challenge.as_deref(),

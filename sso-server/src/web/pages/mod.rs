@@ -5,6 +5,7 @@ pub mod admin;
 pub mod assets;
 pub mod choose;
 pub mod error;
+pub mod establish;
 pub mod login;
 pub mod login_request;
 pub mod logout;
