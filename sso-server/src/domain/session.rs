@@ -70,6 +70,8 @@ pub struct LiveSession {
     pub state: String,
     /// Version of the app registry at the moment of reading.
     pub registry_version: i64,
+    /// The apps that the person had entered by then, as a mask over their bits.
+    pub app_flag: i64,
 }
 
 impl LiveSession {
@@ -161,6 +163,7 @@ mod tests {
             expires_at,
             state: "{}".into(),
             registry_version: 1,
+            app_flag: 0,
         }
     }
 

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{MINUTE, Millis, app::App as Client, token::Token},
+    domain::{MINUTE, Millis, app::App as Client, session::Acted, token::Token},
     store::{
         audit,
         establish_links::{self, EstablishLink},
@@ -83,10 +83,14 @@ pub async fn log_in_by_app(
     let Found::Live(live) = found.map_err(LoginError::from)? else {
         return Err(LoginError::Refused.into());
     };
-    let ticket = match ticket_in_page(app, &live, client, challenge) {
+    let issued = ticket_in_page(app, &live, client, challenge, Acted::Proved).await;
+    let ticket = match issued {
         Ok(ticket) => ticket,
         Err(IssueTicketError::Keys(error)) => return Err(error.into()),
-        Err(IssueTicketError::LoginRequired) => return Err(LoginError::Refused.into()),
+        Err(IssueTicketError::Store(error)) => return Err(LoginError::from(error).into()),
+        Err(IssueTicketError::LoginRequired | IssueTicketError::AskFirst) => {
+            return Err(LoginError::Refused.into());
+        }
         Err(IssueTicketError::AppDisabled) => return Err(LogInByAppError::NotAllowed),
     };
     let device = device_cookie(app, &proven.who.user, proven.device.clone(), now);

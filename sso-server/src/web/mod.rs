@@ -144,6 +144,10 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                             .route(post().to(pages::login::submit)),
                     ))
                     .service(page(
+                        POST,
+                        resource("/login/continue").route(post().to(pages::go_on::submit)),
+                    ))
+                    .service(page(
                         GET_POST,
                         resource("/establish")
                             .route(get().to(pages::establish::show))

@@ -1,9 +1,11 @@
 //! Signing in through an app's own form (`POST /api/v1/logins`), and how a browser then takes the
-//! session: SECURITY-CASES L, and of S and X what belongs to it.
+//! session; and who is asked before an app gets to know them. SECURITY-CASES L, and of S and X what
+//! belongs to it.
 //!
 //! Not here, and why: INV, for both ways in: target `invariants`, `scene::Way`. Policies of counters:
 //! `domain/throttle.rs`.
 
+mod asked_first;
 mod chromium;
 mod establish;
 mod logins;

@@ -6,7 +6,7 @@ use harness::{Answer, Browser, Form, PASSWORD, Passport, TestApp};
 use serde_json::json;
 use sso_server::{
     config::Config,
-    domain::session_caps::OnExcess,
+    domain::{app::Silent, session_caps::OnExcess},
     flows::{
         apps::{self, ChangeApp},
         users::{self, AddUser},
@@ -37,6 +37,8 @@ pub enum Way {
     ChooseSession,
     /// "This was not me"
     SecureAccount,
+    /// "Continue as NAME?" at an app that asks first
+    AgreedEntry,
     /// An app's server passes on name and password
     LoginByApp,
     /// And a browser takes the session that this began
@@ -48,7 +50,7 @@ pub enum Way {
     AppSessionStatus,
 }
 
-pub const ALL: [Way; 18] = [
+pub const ALL: [Way; 19] = [
     Way::PasswordLogin,
     Way::PasswordLoginIntoApp,
     Way::SilentRedirect,
@@ -67,6 +69,8 @@ pub const ALL: [Way; 18] = [
     Way::Console,
     Way::EndOtherSessions,
     Way::AppSessionStatus,
+    // The last: its app asks from then on.
+    Way::AgreedEntry,
 ];
 
 /// Most sessions of a person; [`Way::ChooseSession`] wants one more.
@@ -125,9 +129,14 @@ impl Way {
         match (self, moment) {
             (Self::PasswordLogin | Self::SetUpLink, _) => &[Person, Proof],
             (Self::PasswordLoginIntoApp, _) => &[Person, Proof, App],
-            (Self::SilentRedirect | Self::SilentCheck | Self::PageCheck | Self::ScriptCheck, _) => {
-                &[Person, Session, App]
-            }
+            (
+                Self::SilentRedirect
+                | Self::SilentCheck
+                | Self::PageCheck
+                | Self::ScriptCheck
+                | Self::AgreedEntry,
+                _,
+            ) => &[Person, Session, App],
             // The form is bound to the session; without one at first, it is a plain login.
             (Self::LoginAgain, Moment::BeforeTheFirstStep) => &[Person, Proof, App],
             (Self::LoginAgain, Moment::BetweenTheSteps) => &[Person, Proof, App, Session],
@@ -193,6 +202,7 @@ impl Way {
                 Self::PasswordLoginIntoApp
                 | Self::SilentRedirect
                 | Self::SilentCheck
+                | Self::AgreedEntry
                 | Self::LoginAgain,
                 303,
             ) if answer.sent("ticket").is_some() => Some(Outcome::Entered),
@@ -225,6 +235,7 @@ impl Way {
                 Self::PasswordLoginIntoApp
                 | Self::SilentRedirect
                 | Self::SilentCheck
+                | Self::AgreedEntry
                 | Self::LoginAgain,
                 400,
             ) => Some(Outcome::Refused),
@@ -240,6 +251,7 @@ impl Way {
             (Self::LoginByApp, 400) if code() == "invalid_credentials" => Some(Outcome::Refused),
             // The link is void: a plain login.
             (Self::TakenSession, 303) if to == "/login" => Some(Outcome::Refused),
+            (Self::AgreedEntry, 303) if to.starts_with("/login?") => Some(Outcome::Refused),
             (_, 401) if self.is_api() && code() == "invalid_client" => Some(Outcome::Refused),
             (_, 403) if self.is_api() && code() == "account_disabled" => Some(Outcome::Refused),
             (Self::AccountPage | Self::Console, 200) => Some(Outcome::Entered),
@@ -328,6 +340,11 @@ impl Walk {
                 let change = ChangeApp { jsonp: Some(true), ..ChangeApp::default() };
                 apps::update(&passport.app, &app.id, change).await.unwrap();
             }
+            Way::AgreedEntry => {
+                let silent = Some(Silent::AskFirst);
+                let change = ChangeApp { silent, ..ChangeApp::default() };
+                apps::update(&passport.app, &app.id, change).await.unwrap();
+            }
             Way::LoginByApp | Way::TakenSession => {
                 let change = ChangeApp { may_login: Some(true), ..ChangeApp::default() };
                 apps::update(&passport.app, &app.id, change).await.unwrap();
@@ -363,7 +380,7 @@ impl Walk {
         let again = [("prompt", "login")];
         let path = match self.way {
             Way::PasswordLogin => "/login".to_owned(),
-            Way::PasswordLoginIntoApp | Way::Redemption => {
+            Way::PasswordLoginIntoApp | Way::Redemption | Way::AgreedEntry => {
                 format!("/login{}", self.app.login_query(&[]))
             }
             Way::LoginAgain => format!("/login{}", self.app.login_query(&again)),
@@ -382,6 +399,7 @@ impl Walk {
         let form = match self.way {
             Way::Redemption => None,
             Way::SetUpLink => page.forms("/setup").pop(),
+            Way::AgreedEntry => page.forms("/login/continue").pop(),
             Way::SecureAccount => page.forms("/account/secure").pop(),
             Way::EndOtherSessions => page
                 .forms("/account/sessions/end")
@@ -439,9 +457,10 @@ impl Walk {
             }
             (Way::AppSessionStatus, Hand::AppSession(id)) => self.app.status(id).await,
             (Way::LoginByApp, _) => self.app.log_in(&self.name, PASSWORD).await,
-            (Way::EndOtherSessions | Way::ChooseSession | Way::TakenSession, Hand::Form(form)) => {
-                self.browser.submit(form).await
-            }
+            (
+                Way::EndOtherSessions | Way::ChooseSession | Way::TakenSession | Way::AgreedEntry,
+                Hand::Form(form),
+            ) => self.browser.submit(form).await,
             (Way::SecureAccount, Hand::Form(form)) => {
                 let form = form.clone().with("username", &self.name).with("password", PASSWORD);
                 let form = form.with("new", NEW_PASSWORD).with("repeat", NEW_PASSWORD);
@@ -502,6 +521,7 @@ impl Walk {
             Way::PasswordLoginIntoApp
             | Way::SilentRedirect
             | Way::SilentCheck
+            | Way::AgreedEntry
             | Way::LoginAgain => {
                 let redeemed = app.redeem(&answer.ticket()).await;
                 assert_eq!(redeemed.status, 200, "{:?}: {}", self.way, redeemed.body);

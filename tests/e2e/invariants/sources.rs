@@ -155,6 +155,7 @@ const ROUTES: &[(&str, &str, Kind)] = &[
     ("get", "/", Kind::Public),
     ("get", "/login", Kind::Way),
     ("post", "/login", Kind::Way),
+    ("post", "/login/continue", Kind::Way),
     ("get", "/establish", Kind::Asks),
     ("post", "/establish", Kind::Way),
     ("post", "/login/choose", Kind::Way),

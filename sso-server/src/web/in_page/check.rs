@@ -22,6 +22,7 @@ use super::{
 use crate::{
     domain::{
         app::{App as Client, AppId},
+        session::Acted,
         token::is_base64url,
     },
     flows::{
@@ -152,11 +153,15 @@ async fn find(
     let Some(client) = page_of(&apps, asked, claim) else { return Ok(Found::NotAPage) };
     let Some(session) = session else { return Ok(Found::Answer(without(twin, claim.storage))) };
     signing_keys::keep_up(app, &apps).await?;
-    match ticket_in_page(app, &session, &client, &asked.challenge) {
+    match ticket_in_page(app, &session, &client, &asked.challenge, Acted::Not).await {
         Ok(ticket) => Ok(Found::Answer(Check::SignedIn { ticket, state: asked.state.clone() })),
         // Its time was up just now.
         Err(IssueTicketError::LoginRequired) => Ok(Found::Answer(Check::SignedOut)),
+        // The person must be asked before this app knows them: what only our own page can, or a step
+        // that asks. Not "surely out", which would keep the page from every such step.
+        Err(IssueTicketError::AskFirst) => Ok(Found::Answer(Check::Unknown)),
         Err(IssueTicketError::AppDisabled) => Ok(Found::NotAPage),
+        Err(IssueTicketError::Store(error)) => Err(error.into()),
         Err(IssueTicketError::Keys(error)) => Err(ApiError::unavailable(error)),
     }
 }

@@ -211,8 +211,8 @@ async fn enter(
         Found::Live(fresh) => Some(fresh),
         Found::Over(..) | Found::Nothing => None,
     };
-    let answer = login.answer(&web.app, fresh.as_deref(), Acted::Agreed).respond();
-    answer.unwrap_or_else(|| Ok(see_other("/login")))
+    let answer = login.answer(&web.app, fresh.as_deref(), Acted::Agreed).await.respond();
+    answer.unwrap_or_else(|_| Ok(see_other("/login")))
 }
 
 /// A void link is as good as none: whoever has the session by now goes on in silence, others sign in.

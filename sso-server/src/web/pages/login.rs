@@ -21,7 +21,8 @@ use super::{
     },
     Page, ShownAt, choose,
     error::PageError,
-    login_request::{LoginRequest, Parameters},
+    go_on,
+    login_request::{LoginRequest, Parameters, Question},
     see_other,
 };
 use crate::{
@@ -121,8 +122,13 @@ pub async fn show(
     let login = LoginRequest::read(&parameters, &apps)?;
     match &login {
         Some(login) => {
-            if let Some(answer) = login.answer(&web.app, session.as_ref(), Acted::Not).respond() {
-                return answer;
+            let answer = login.answer(&web.app, session.as_ref(), Acted::Not).await.respond();
+            match (answer, &session) {
+                (Ok(answer), _) => return answer,
+                (Err(Question::GoOn), Some(session)) => {
+                    return go_on::ask(&web, &request, session, login, parameters).await;
+                }
+                (Err(_), _) => {}
             }
         }
         None if session.is_some() && parameters.back().is_none() => {
@@ -234,8 +240,8 @@ pub(super) async fn enter(
                 Found::Live(fresh) => Some(fresh),
                 Found::Over(..) | Found::Nothing => None,
             };
-            let answer = login.answer(&web.app, fresh.as_deref(), Acted::Proved).respond();
-            answer.unwrap_or_else(|| Ok(see_other("/login")))?
+            let answer = login.answer(&web.app, fresh.as_deref(), Acted::Proved).await.respond();
+            answer.unwrap_or_else(|_| Ok(see_other("/login")))?
         }
     };
     let known = cookies::make(cookies::DEVICE, logged_in.device_cookie, Some(DEVICE_KEPT_SECONDS));

@@ -121,7 +121,7 @@ impl LoginRequest {
     }
 
     /// Sends the person back with a ticket, if the session satisfies the app.
-    pub fn answer(&self, app: &App, session: Option<&LiveSession>, acted: Acted) -> Answer {
+    pub async fn answer(&self, app: &App, session: Option<&LiveSession>, acted: Acted) -> Answer {
         let Some(session) = session else { return self.without_ticket() };
         // A proof of this request is as fresh as can be: `max_age=0` would never be met, since some
         // time goes by between the proof and here.
@@ -134,13 +134,20 @@ impl LoginRequest {
             challenge: self.challenge.as_deref(),
             prompt,
             max_age,
+            acted,
         };
-        match issue_ticket(app, session, &self.client, demand) {
+        match issue_ticket(app, session, &self.client, demand).await {
             Ok(ticket) => {
                 Answer::Go(self.return_to.with(&[("ticket", &ticket), ("state", &self.state)]))
             }
             Err(IssueTicketError::LoginRequired) => self.without_ticket(),
+            // OpenID Connect Core 1.0 section 3.1.2.6: signed in, and a person is needed all the same.
+            Err(IssueTicketError::AskFirst) => match self.prompt {
+                Prompt::Never => self.refuse("interaction_required"),
+                Prompt::WhenNeeded | Prompt::Always => Answer::Ask(Question::GoOn),
+            },
             Err(IssueTicketError::AppDisabled) => Answer::Fail(PageError::UnknownApp),
+            Err(IssueTicketError::Store(error)) => Answer::Fail(error.into()),
             Err(IssueTicketError::Keys(error)) => {
                 tracing::error!(%error, "no ticket can be signed");
                 self.refuse("server_error")
@@ -152,7 +159,7 @@ impl LoginRequest {
         match self.prompt {
             // A definite "no session", so that the app does not ask again in a loop.
             Prompt::Never => self.refuse("login_required"),
-            Prompt::WhenNeeded | Prompt::Always => Answer::Ask,
+            Prompt::WhenNeeded | Prompt::Always => Answer::Ask(Question::SignIn),
         }
     }
 
@@ -161,24 +168,33 @@ impl LoginRequest {
     }
 }
 
+/// What a person is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Who they are, by the form.
+    SignIn,
+    /// Whether to go on under their name.
+    GoOn,
+}
+
 /// What to do about a request.
 #[derive(Debug)]
 pub enum Answer {
     /// Send the person to this URL, which begins with a proven one.
     Go(String),
     /// Ask the person.
-    Ask,
+    Ask(Question),
     /// Say on our own page what is wrong.
     Fail(PageError),
 }
 
 impl Answer {
-    /// The redirect or the error; `None` to ask the person.
-    pub fn respond(self) -> Option<Result<actix_web::HttpResponse, PageError>> {
+    /// The redirect or our own page's error; or what to ask the person.
+    pub fn respond(self) -> Result<Result<actix_web::HttpResponse, PageError>, Question> {
         match self {
-            Self::Go(location) => Some(Ok(see_other(&location))),
-            Self::Fail(error) => Some(Err(error)),
-            Self::Ask => None,
+            Self::Go(location) => Ok(Ok(see_other(&location))),
+            Self::Fail(error) => Ok(Err(error)),
+            Self::Ask(question) => Err(question),
         }
     }
 }
