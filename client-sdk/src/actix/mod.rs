@@ -1,6 +1,7 @@
 //! Passport for actix-web: the routes below `/sso`, the extractors, the follower.
 
 mod follower;
+mod front_logout;
 mod receiver;
 mod routes;
 mod signed_in;
@@ -91,8 +92,8 @@ impl Passport {
     /// `scope`: `app` or `session`), `GET /sso/stream` (tells open pages when they are signed out;
     /// put `<script defer src="{passport}/sso.js" data-mount="/sso"></script>` on them; with actix's
     /// `HttpServer::h1_allow_half_closed(false)` a closed tab gives its stream back at once, without
-    /// it some seconds later), and, when
-    /// the settings hold an events secret, `POST /sso/events`.
+    /// it some seconds later), `GET /sso/front-logout` (the browser tells of a logout; register it
+    /// with `--front-logout-url`), and, when the settings hold an events secret, `POST /sso/events`.
     pub fn routes(&self) -> impl FnOnce(&mut ServiceConfig) + use<> {
         let passport = self.clone();
         move |config| {
@@ -101,6 +102,7 @@ impl Passport {
                 .route("/login", get().to(routes::login))
                 .route("/callback", get().to(routes::callback))
                 .route("/logout", post().to(routes::logout))
+                .route("/front-logout", get().to(front_logout::front_logout))
                 .route("/stream", get().to(stream::stream));
             if !passport.settings().events_secrets().is_empty() {
                 routes = routes.route("/events", post().to(receiver::receive));

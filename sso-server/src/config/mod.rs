@@ -34,6 +34,8 @@ pub struct Config {
     pub master_key: MasterKeyFile,
     /// How long sessions hold.
     pub session: Session,
+    /// What the browser does at a logout.
+    pub logout: Logout,
     /// How long apps' sessions hold.
     pub app_session: AppSession,
     /// Tickets.
@@ -84,6 +86,15 @@ impl Default for Server {
             shutdown_within: Period::seconds(30),
         }
     }
+}
+
+/// `[logout]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Logout {
+    /// Whether the browser is led through the front-channel logout URLs one after the other, as whole
+    /// pages. It reaches every app's cookies, and an app that does not answer stops the person there.
+    pub bounce: bool,
 }
 
 /// `[database]`

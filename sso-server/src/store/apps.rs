@@ -7,7 +7,7 @@
 //! says which signing keys go with it, so that a retired key is refused at once, too.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, RwLock},
 };
 
@@ -47,6 +47,12 @@ impl Snapshot {
     /// Whether any app has an events URL.
     pub fn any_is_pushed_to(&self) -> bool {
         self.apps.values().any(|app| app.events_url.is_some())
+    }
+
+    /// The origins at which browsers may tell apps of logouts, each once.
+    pub fn front_logout_origins(&self) -> impl Iterator<Item = String> {
+        let urls = self.apps.values().filter_map(|app| app.front_logout_url.as_ref());
+        urls.map(FrontLogoutUrl::origin).collect::<BTreeSet<_>>().into_iter()
     }
 
     /// The version of the signing keys at that moment.

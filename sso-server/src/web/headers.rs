@@ -20,6 +20,10 @@ use super::Web;
 #[derive(Clone, Debug)]
 pub struct FormLeadsTo(pub String);
 
+/// A page that frames pages of these origins puts them into the request's extensions.
+#[derive(Clone, Debug)]
+pub struct Frames(pub Vec<String>);
+
 /// No script but our own files, no frame around us, nothing else from anywhere. Trusted Types make
 /// even our own script unable to turn text into markup.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
@@ -41,7 +45,11 @@ pub async fn add(
     match next.call(request).await {
         Ok(mut response) => {
             let leads_to = response.request().extensions().get::<FormLeadsTo>().cloned();
+            let frames = response.request().extensions().get::<Frames>().cloned();
             apply(response.headers_mut(), leads_to.as_ref(), https);
+            if let Some(frames) = frames {
+                allow_frames(response.headers_mut(), &frames);
+            }
             Ok(response)
         }
         Err(error) => {
@@ -67,6 +75,15 @@ pub(super) fn apply(headers: &mut HeaderMap, leads_to: Option<&FormLeadsTo>, htt
     default(headers, PERMISSIONS, "camera=(), geolocation=(), microphone=()");
     if https {
         default(headers, STRICT_TRANSPORT_SECURITY, "max-age=63072000");
+    }
+}
+
+/// Exactly these, and nothing else that the policy forbids.
+fn allow_frames(headers: &mut HeaderMap, frames: &Frames) {
+    let policy = headers.get(CONTENT_SECURITY_POLICY).and_then(|policy| policy.to_str().ok());
+    let policy = policy.map(|policy| format!("{policy}; frame-src {}", frames.0.join(" ")));
+    if let Some(policy) = policy.and_then(|policy| HeaderValue::try_from(policy).ok()) {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
 }
 

@@ -163,6 +163,10 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                             .route(get().to(pages::logout::show))
                             .route(post().to(pages::logout::submit)),
                     ))
+                    .service(page(
+                        GET,
+                        resource("/logout/bounce").route(get().to(pages::front_logout::bounce)),
+                    ))
                     .service(page(GET, resource("/account").route(get().to(pages::account::show))))
                     .service(page(
                         GET,

@@ -162,6 +162,7 @@ const ROUTES: &[(&str, &str, Kind)] = &[
     ("get", "/logout", Kind::Asks),
     ("post", "/logout", Kind::Act),
     ("get", "/logout/progress", Kind::Asks),
+    ("get", "/logout/bounce", Kind::Asks),
     ("get", "/account", Kind::Way),
     ("get", "/account/secure", Kind::Asks),
     ("post", "/account/secure", Kind::Way),

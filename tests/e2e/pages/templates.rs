@@ -139,8 +139,10 @@ fn signed_out(value: &str) -> Vec<(&'static str, SignedOutPage)> {
         back_url: Some(format!("https://aw.example/?{value}")),
         back_name: Some(value.to_owned()),
         progress: progress(value),
+        frames: vec![format!("https://aw.example/out?{value}")],
     };
-    let nowhere = SignedOutPage { back_url: None, back_name: None, progress: None };
+    let (back_url, back_name, frames) = (None, None, vec![]);
+    let nowhere = SignedOutPage { back_url, back_name, progress: None, frames };
     vec![("no way back", nowhere), ("a way back", there)]
 }
 

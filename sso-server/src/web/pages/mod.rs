@@ -6,6 +6,7 @@ pub mod assets;
 pub mod choose;
 pub mod error;
 pub mod establish;
+pub mod front_logout;
 pub mod go_on;
 pub mod login;
 pub mod login_request;
