@@ -56,9 +56,13 @@ pub(super) async fn offer(
     now: Millis,
 ) -> Stored<Choice> {
     let token = Token::fresh(&app.random);
-    let pending =
-        PendingLogin { user: who.user.clone(), password_set_at: who.password_set_at, keep };
-    pending_logins::insert(tx, &token.digest(), &pending, now, now + OPEN_FOR).await?;
+    let pending = PendingLogin {
+        user: who.user.clone(),
+        proven_at: who.proven_at,
+        password_set_at: who.password_set_at,
+        keep,
+    };
+    pending_logins::insert(tx, &token.digest(), &pending, now + OPEN_FOR).await?;
     let sessions = sessions::live_of_user(tx, &who.user, now, SHOWN).await?;
     Ok(Choice { token, sessions })
 }
@@ -85,6 +89,7 @@ pub async fn choose_session(
     }
     let who = Authenticated {
         user: user.clone(),
+        proven_at: pending.proven_at,
         password_set_at: pending.password_set_at,
         amr: &["pwd"],
         attempt: None,

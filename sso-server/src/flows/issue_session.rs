@@ -25,6 +25,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Authenticated {
     pub(super) user: UserId,
+    /// When they proved it: the session's `auth_time` (OpenID Connect Core, section 2).
+    pub(super) proven_at: Millis,
     /// When the password that was compared had been set.
     pub(super) password_set_at: Millis,
     /// Factors (RFC 8176).
@@ -128,6 +130,7 @@ pub async fn issue_session(
             digest: &digest,
             amr: who.amr,
             kept: origin.keep,
+            auth_time: who.proven_at,
             now,
             idle_until: limits.idle_until(now, current.expires_at, origin.keep),
         };
@@ -157,6 +160,7 @@ pub async fn issue_session(
         kept: origin.keep,
         device: &origin.device,
         address: &origin.address,
+        auth_time: who.proven_at,
         now,
         idle_until: limits.idle_until(now, expires_at, origin.keep),
         expires_at,

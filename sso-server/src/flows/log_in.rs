@@ -191,6 +191,7 @@ pub(super) async fn prove<'a>(app: &'a App, login: &Login<'_>) -> Result<Proven<
     };
     let who = Authenticated {
         user: account.user.clone(),
+        proven_at: app.clock.now(),
         password_set_at: account.password_set_at,
         amr: &["pwd"],
         attempt: Some(attempt),

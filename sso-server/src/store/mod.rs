@@ -46,6 +46,7 @@ pub mod one_time_links;
 mod padded;
 pub mod pending_logins;
 mod postgres;
+mod pulse;
 pub mod push_streams;
 pub mod redemptions;
 pub mod restores;
@@ -67,11 +68,13 @@ use std::{
 use sqlx::{Any, AnyConnection, AnyPool, Transaction, pool::PoolConnection};
 
 use self::{
-    commits::CommitWatch, grouped::GroupedWriter, session_cache::SessionCache, wakes::Wakes,
+    commits::CommitWatch, grouped::GroupedWriter, pulse::Pulse, session_cache::SessionCache,
+    wakes::Wakes,
 };
 pub use self::{
     migrate::{MigrateError, is_current, migrate},
     padded::MOST,
+    pulse::NOTICED_WITHIN,
     sessions::Found,
     sqlite::sqlite_path,
     wakes::{Topic, Waiter},
@@ -198,6 +201,7 @@ pub struct Db {
     wakes: Arc<Wakes>,
     apps: apps::Registry,
     distrusted: Distrust,
+    pulse: Pulse,
 }
 
 impl std::fmt::Debug for Db {
@@ -246,13 +250,17 @@ impl Db {
         self.wakes.close();
     }
 
-    /// Keeps waiting polls awake to what other processes write. Runs until dropped.
+    /// Keeps waiting polls awake to what other processes write, and knows whether the database can be
+    /// heard. Runs until dropped.
     pub async fn watch_for_news(&self, url: &str) {
         match &self.kind {
             Kind::Sqlite { watch, cache, .. } => {
                 wakes::watch_sqlite(&self.wakes, watch, cache).await;
             }
-            Kind::Postgres { .. } => wakes::watch_postgres(self, &self.wakes, url).await,
+            Kind::Postgres { .. } => {
+                let news = wakes::watch_postgres(self, &self.wakes, url);
+                tokio::join!(news, pulse::watch_postgres(self, url));
+            }
         }
     }
 

@@ -212,7 +212,7 @@ async fn enter(
         Found::Over(..) | Found::Nothing => None,
     };
     let answer = login.answer(&web.app, fresh.as_deref(), Acted::Agreed).await.respond();
-    answer.unwrap_or_else(|_| Ok(see_other("/login")))
+    answer.unwrap_or_else(|_| Ok(see_other(&login.path())))
 }
 
 /// A void link is as good as none: whoever has the session by now goes on in silence, others sign in.

@@ -241,7 +241,7 @@ pub(super) async fn enter(
                 Found::Over(..) | Found::Nothing => None,
             };
             let answer = login.answer(&web.app, fresh.as_deref(), Acted::Proved).await.respond();
-            answer.unwrap_or_else(|_| Ok(see_other("/login")))?
+            answer.unwrap_or_else(|_| Ok(see_other(&login.path())))?
         }
     };
     let known = cookies::make(cookies::DEVICE, logged_in.device_cookie, Some(DEVICE_KEPT_SECONDS));

@@ -8,6 +8,7 @@ use super::{error::PageError, see_other};
 use crate::{
     app::App,
     domain::{
+        Millis, SECOND,
         app::{App as Client, AppId},
         return_url::ReturnUrl,
         session::{Acted, LiveSession, Prompt},
@@ -19,6 +20,9 @@ use crate::{
 
 /// Longest `state`, in bytes.
 const STATE_MAX: usize = 512;
+
+/// A proof that is not older is one of this request.
+const JUST_NOW: Millis = 10 * SECOND;
 
 /// Whether it can be a `state`.
 pub fn is_state(text: &str) -> bool {
@@ -124,9 +128,12 @@ impl LoginRequest {
     pub async fn answer(&self, app: &App, session: Option<&LiveSession>, acted: Acted) -> Answer {
         let Some(session) = session else { return self.without_ticket() };
         // A proof of this request is as fresh as can be: `max_age=0` would never be met, since some
-        // time goes by between the proof and here.
+        // time goes by between the proof and here. Who chose for a while which session ends has
+        // proven it before.
+        let just_now = app.clock.now() - session.auth_time <= JUST_NOW;
         let (prompt, max_age) = match acted {
-            Acted::Proved => (Prompt::WhenNeeded, None),
+            Acted::Proved if just_now => (Prompt::WhenNeeded, None),
+            Acted::Proved => (Prompt::WhenNeeded, self.max_age),
             Acted::Agreed | Acted::Not => (self.prompt, self.max_age),
         };
         let demand = Demand {
@@ -153,6 +160,20 @@ impl LoginRequest {
                 self.refuse("server_error")
             }
         }
+    }
+
+    /// Where the same is asked once more, of somebody whose proof is too old by now.
+    pub fn path(&self) -> String {
+        let parameters = Parameters {
+            app: Some(self.client.id.to_string()),
+            return_to: Some(self.return_to.as_str().to_owned()),
+            state: Some(self.state.clone()),
+            challenge: self.challenge.clone(),
+            max_age: self.max_age.map(|seconds| seconds.to_string()),
+            ..Parameters::default()
+        };
+        // Texts and nothing else: they can always be written.
+        format!("/login?{}", serde_urlencoded::to_string(&parameters).unwrap_or_default())
     }
 
     fn without_ticket(&self) -> Answer {
