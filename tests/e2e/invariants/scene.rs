@@ -69,7 +69,6 @@ pub const ALL: [Way; 19] = [
     Way::Console,
     Way::EndOtherSessions,
     Way::AppSessionStatus,
-    // The last: its app asks from then on.
     Way::AgreedEntry,
 ];
 
@@ -340,11 +339,6 @@ impl Walk {
                 let change = ChangeApp { jsonp: Some(true), ..ChangeApp::default() };
                 apps::update(&passport.app, &app.id, change).await.unwrap();
             }
-            Way::AgreedEntry => {
-                let silent = Some(Silent::AskFirst);
-                let change = ChangeApp { silent, ..ChangeApp::default() };
-                apps::update(&passport.app, &app.id, change).await.unwrap();
-            }
             Way::LoginByApp | Way::TakenSession => {
                 let change = ChangeApp { may_login: Some(true), ..ChangeApp::default() };
                 apps::update(&passport.app, &app.id, change).await.unwrap();
@@ -359,7 +353,15 @@ impl Walk {
             }
             _ => {}
         }
-        let (name, app) = (name.to_owned(), app.clone());
+        let app = match way {
+            // One of its own: others are not to be asked.
+            Way::AgreedEntry => {
+                let id = format!("asks-{name}");
+                passport.add_app_with(&id, |new| new.silent = Silent::AskFirst).await
+            }
+            _ => app.clone(),
+        };
+        let name = name.to_owned();
         Self { way, name, app, browser, new_secret: None, hand }
     }
 
