@@ -17,7 +17,7 @@ use crate::{
     settings::is_localhost,
     wire::{
         ANSWER_WITHIN, AppSessionStatus, EndRequest, EndScope, Ended, ErrorCode, EventPage,
-        LeaveRequest, Left, Problem, RedeemRequest, Redeemed,
+        LeaveRequest, Left, LoggedInByApp, LoginByApp, Problem, RedeemRequest, Redeemed,
     },
 };
 
@@ -115,6 +115,18 @@ impl Client {
                 result => return result,
             }
         }
+    }
+
+    /// Passes on what a person typed into the app's own form. Needs the right to (`app set ID
+    /// --may-login`). Sent once: asked again, it would begin another session.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidCredentials`] for whoever is not let in; [`ErrorCode::Conflict`] when there
+    /// are as many sessions as are allowed (send the person to Passport's own page, which says so or
+    /// lets them choose); [`ErrorCode::TooManyRequests`] and [`ErrorCode::Unavailable`] for "later".
+    pub async fn log_in(&self, login: &LoginByApp) -> Result<LoggedInByApp, CallError> {
+        let call = self.post("/api/v1/logins").json(login).timeout(WITHIN);
+        answer(call.send().await).await
     }
 
     /// Is this app session alive?

@@ -38,6 +38,8 @@ pub struct Knowledge {
     cursor: String,
     /// Ended app sessions.
     ended: HashMap<Box<str>, Ending>,
+    /// Sessions at Passport that the browser has told to be over, and until when that is kept.
+    behind: HashMap<Box<str>, Seconds>,
     /// App sessions from up to then are over: Passport was restored from a backup.
     restored_at: Option<Seconds>,
     heard_at: Option<Moment>,
@@ -90,6 +92,7 @@ impl Knowledge {
         Self {
             cursor: BEGINNING.to_owned(),
             ended: HashMap::new(),
+            behind: HashMap::new(),
             restored_at: None,
             heard_at: None,
             lease: 60,
@@ -173,12 +176,19 @@ impl Knowledge {
     /// Forgets ended sessions that would be over by now anyway.
     pub fn forget_expired(&mut self, now: Seconds) {
         self.ended.retain(|_, ending| ending.until > now);
+        self.behind.retain(|_, until| *until > now);
     }
 
     /// Ends a session at once, before the event comes back to us.
     pub fn end(&mut self, session: &AppSession, cause: Cause) {
         let ending = Ending { until: session.expires_at, cause: Some(cause), replaced_by: None };
         self.ended.insert(session.id.as_str().into(), ending);
+    }
+
+    /// Ends all that rests on a session at Passport, because Passport has said in the browser that it is
+    /// over. It moves no cursor, and it prolongs no trust.
+    pub fn end_behind(&mut self, session: &str, now: Seconds) {
+        self.behind.insert(session.into(), now + REMEMBER);
     }
 
     /// The login that took a session's place, if that is how it ended.
@@ -193,6 +203,9 @@ impl Knowledge {
         }
         if let Some(ending) = self.ended.get(session.id.as_str()) {
             return Verdict::Ended(ending.cause);
+        }
+        if self.behind.contains_key(session.session.as_str()) {
+            return Verdict::Ended(Some(Cause::User));
         }
         if self.restored_at.is_some_and(|restored_at| session.since <= restored_at) {
             return Verdict::Ended(Some(Cause::Restored));

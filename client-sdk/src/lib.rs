@@ -80,11 +80,16 @@
 //! `webhook-id`, `webhook-timestamp` and `webhook-signature` as Standard Webhooks says, obeys
 //! `data.app_session`, and answers 2xx when it has.
 //!
+//! # Front-channel logout
+//! Where the browser allows it, it tells the app of a logout before the log of events does, and the
+//! app's cookies go at once. Register the address of the route with
+//! `--front-logout-url http://aw.localhost:8801/sso/front-logout`. Nothing rests on it.
+//!
 //! # Parts
 //! - [`wire`]: every JSON body of the contract. The server uses these same types.
 //! - The pure core, for any framework: [`settings`], [`login`] (begin, callback), [`session`] (an
 //!   app session and whether it holds), [`events`] (what is known of ended sessions), [`webhook`]
-//!   (what Passport pushes). No I/O; time and randomness are arguments.
+//!   (what Passport pushes), [`front_logout`] (what the browser tells). No I/O; time and randomness are arguments.
 //! - [`client`] (feature `client`): the calls to Passport, by reqwest.
 //! - [`actix`] (feature `actix`): routes, extractors, the follower.
 //!
@@ -102,6 +107,7 @@ pub mod actix;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod events;
+pub mod front_logout;
 pub mod login;
 pub mod session;
 pub mod settings;

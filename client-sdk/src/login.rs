@@ -232,7 +232,8 @@ pub struct Callback {
 pub enum Answer {
     /// A ticket to redeem.
     Ticket(String),
-    /// Nobody is signed in, and nobody was to be asked.
+    /// Nobody is signed in, or somebody is who would have to be asked first, and nobody was to be
+    /// asked.
     LoginRequired,
     /// Another refusal, by its code.
     Refused(String),
@@ -263,7 +264,9 @@ impl Callback {
         let state = state.filter(|state| is_state(state)).ok_or(BadCallback)?;
         let answer = match (ticket, error) {
             (Some(ticket), None) if is_ticket(&ticket) => Answer::Ticket(ticket),
-            (None, Some(code)) if code == "login_required" => Answer::LoginRequired,
+            (None, Some(code)) if matches!(&*code, "login_required" | "interaction_required") => {
+                Answer::LoginRequired
+            }
             (None, Some(code)) if code.len() <= 64 && code.bytes().all(plain) => {
                 Answer::Refused(code)
             }

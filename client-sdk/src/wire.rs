@@ -103,6 +103,70 @@ impl std::fmt::Debug for Check {
     }
 }
 
+/// Body of `POST /api/v1/logins`: what a person typed into the app's own form, and what the app's
+/// server sees of their browser.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoginByApp {
+    /// The name field: a username or a mail address.
+    pub username: String,
+    /// The password field.
+    pub password: String,
+    /// S256 of a verifier that stays with the app's server (RFC 7636 section 4.2).
+    pub challenge: String,
+    /// The person's address (IPv4 or IPv6), not the app's own: attempts are counted by it.
+    pub address: String,
+    /// The browser's `User-Agent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// "Keep me signed in".
+    #[serde(default)]
+    pub keep: bool,
+    /// `device` of an earlier [`LoggedInByApp`] in the same browser, where the app keeps it in an
+    /// `HttpOnly` cookie of its own: strangers who guess at the account do not keep this browser out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+}
+
+impl std::fmt::Debug for LoginByApp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Neither name nor password: people type one in the place of the other.
+        f.debug_struct("LoginByApp").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Answer of `POST /api/v1/logins`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoggedInByApp {
+    /// To be redeemed with the verifier and without a return URL.
+    pub ticket: String,
+    /// Sets Passport's own login state in the person's browser, once, within two minutes: by a POST
+    /// from a page of the app (`fetch`, or a form), or by a visit.
+    pub establish_url: String,
+    /// Names this browser at the person's next login; see [`LoginByApp::device`].
+    pub device: String,
+}
+
+impl std::fmt::Debug for LoggedInByApp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LoggedInByApp(…)")
+    }
+}
+
+/// What a page of the app hears that posts to the `establish_url` by `fetch`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum Establishment {
+    /// Done.
+    Established,
+    /// Nothing was used up: this browser takes no cookies of ours in other sites' pages, or somebody
+    /// else is signed in there. Send the person to the `establish_url`.
+    Visit,
+    /// Of a later version: like `Visit`.
+    #[serde(other)]
+    Unknown,
+}
+
 /// A person as an app sees them. Every registered app is granted all of these fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
@@ -423,6 +487,8 @@ pub enum ErrorCode {
     InvalidToken,
     /// 400: unknown, used, expired, another app's, another URL's, another verifier's.
     InvalidTicket,
+    /// 400: name or password are wrong, or the account is disabled or blocked: one answer.
+    InvalidCredentials,
     /// 400: the request itself is malformed.
     InvalidRequest,
     /// 403: the person's account is disabled.
@@ -447,7 +513,7 @@ impl ErrorCode {
     pub const fn status(self) -> u16 {
         match self {
             Self::InvalidClient | Self::InvalidToken => 401,
-            Self::InvalidTicket | Self::InvalidRequest => 400,
+            Self::InvalidTicket | Self::InvalidCredentials | Self::InvalidRequest => 400,
             Self::AccountDisabled | Self::NotAllowed => 403,
             Self::NotFound => 404,
             Self::Conflict => 409,
@@ -463,6 +529,7 @@ impl ErrorCode {
             Self::InvalidClient => "invalid_client",
             Self::InvalidToken => "invalid_token",
             Self::InvalidTicket => "invalid_ticket",
+            Self::InvalidCredentials => "invalid_credentials",
             Self::InvalidRequest => "invalid_request",
             Self::AccountDisabled => "account_disabled",
             Self::NotAllowed => "not_allowed",

@@ -70,6 +70,10 @@ const follow = async (list) => {
 const progress = document.getElementById("progress");
 if (progress) follow(progress);
 
+// The sites that the browser tells of a logout have two seconds; nobody waits for them.
+const told = document.querySelectorAll("iframe.front-logout");
+if (told.length) setTimeout(() => told.forEach((frame) => frame.remove()), 2000);
+
 // A sent form says that it is under way, and is not sent twice.
 for (const form of document.querySelectorAll("form")) {
   form.addEventListener("submit", (event) => {

@@ -77,6 +77,7 @@ async fn what_add_refuses_is_refused_and_nothing_is_half_changed() {
         ChangeApp { name: plain, return_urls: Some(&bad), ..all },
         ChangeApp { name: plain, origins: Some(&bad), ..all },
         ChangeApp { name: plain, events_url: Some(Some("nowhere")), ..all },
+        ChangeApp { name: plain, front_logout_url: Some(Some("http://aw.example/")), ..all },
     ] {
         let refused = apps::update(&passport.app, "aw", change).await.unwrap_err();
         assert!(matches!(refused, AppsError::Name | AppsError::Url { .. }), "{refused}");
@@ -110,6 +111,19 @@ async fn an_operator_grants_and_takes_back_beside_a_running_server() {
     assert_eq!((&shown["may_end_user"], &shown["jsonp"]), (&json!(true), &json!(true)));
     assert_eq!(shown.get("secret"), None);
     assert_eq!(aw.end(&entered.app_session, "user").await.status, 200);
+
+    let url = "https://aw.example/sso/front-logout";
+    let all = ["--may-login", "--silent", "ask_first", "--front-logout-url", url];
+    let none = ["--no-may-login", "--silent", "always", "--no-front-logout-url", "--json"];
+    let shown = home.json(&[&["app", "set", "aw", "--json"], &all[..]].concat());
+    let rights = |shown: &serde_json::Value| {
+        ["may_login", "silent", "front_logout_url"].map(|field| shown[field].clone())
+    };
+    assert_eq!(rights(&shown), [json!(true), json!("ask_first"), json!(url)]);
+    assert_eq!(rights(&home.json(&["app", "list", "--json"])[0]), rights(&shown));
+    let shown = home.json(&[&["app", "set", "aw"], &none[..]].concat());
+    assert_eq!(rights(&shown), [json!(false), json!("always"), json!(null)]);
+    assert_eq!(home.run(&["app", "set", "aw", "--silent", "perhaps"]).status.code(), Some(2));
 
     let shown = home.json(&["app", "set", "aw", "--no-may-end-user", "--json"]);
     assert_eq!((&shown["may_end_user"], &shown["jsonp"]), (&json!(false), &json!(true)));

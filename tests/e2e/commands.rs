@@ -259,7 +259,7 @@ async fn whatever_is_listed_or_made_can_be_had_as_json() {
         fields.sort_unstable();
         fields.join(" ")
     };
-    let app = "bit created_at disabled events_url id jsonp may_end_user name old_browsers origins push return_to";
+    let app = "bit created_at disabled events_url front_logout_url id jsonp may_end_user may_login name old_browsers origins push return_to silent";
     let made = [
         "app",
         "add",

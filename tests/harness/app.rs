@@ -28,6 +28,9 @@ pub struct TestApp {
 /// A verifier, and the challenge that goes with it.
 pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
+/// Where a person sits whose app reports it.
+pub const PERSON: &str = "203.0.113.7";
+
 /// S256 of a verifier.
 pub fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
@@ -156,6 +159,42 @@ impl TestApp {
     /// Redeems a ticket that one of its pages got.
     pub async fn redeem_in_page(&self, ticket: &str) -> Answer {
         self.redeem_body(json!({ "ticket": ticket, "verifier": VERIFIER }), &[]).await
+    }
+
+    /// Passes on what somebody typed into its own form, in a browser at [`PERSON`].
+    pub async fn log_in(&self, name: &str, password: &str) -> Answer {
+        self.log_in_with(name, password, json!({})).await
+    }
+
+    /// The same, with further fields or others.
+    pub async fn log_in_with(&self, name: &str, password: &str, more: Value) -> Answer {
+        let mut body = json!({
+            "username": name, "password": password, "challenge": challenge(VERIFIER),
+            "address": PERSON, "user_agent": crate::browser::FIREFOX,
+        });
+        for (field, value) in more.as_object().unwrap() {
+            body[field] = value.clone();
+        }
+        self.call(Method::POST, "/api/v1/logins", Some(body), &[]).await
+    }
+
+    /// Where a browser takes the session that an answer of `log_in` is about: path and query.
+    pub fn establish_path(answer: &Answer) -> String {
+        let url = answer.json()["establish_url"].as_str().unwrap().to_owned();
+        url[url.find("/establish").unwrap()..].to_owned()
+    }
+
+    /// One of its pages posts to such a path, by `fetch`, in a browser that lets our cookies go along.
+    pub async fn establish_in_page(&self, browser: &mut Browser, path: &str) -> Answer {
+        let origin = self.origin();
+        let headers = [
+            ("origin", origin.as_str()),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-mode", "cors"),
+            ("sec-fetch-dest", "empty"),
+            ("sec-fetch-storage-access", "active"),
+        ];
+        browser.request(Method::POST, path, None, &headers).await
     }
 
     /// The `Authorization` header.

@@ -7,6 +7,7 @@ use sso_server::{
     app::App,
     clock::Clock,
     config::Config,
+    domain::app::Silent,
     flows::{
         apps::{self, AddApp, Added},
         users::{self, AddUser},
@@ -125,6 +126,9 @@ impl Passport {
             jsonp: false,
             old_browsers: false,
             may_end_user: false,
+            may_login: false,
+            silent: Silent::Always,
+            front_logout_url: None,
         };
         let Added { secret, events_secret, .. } = apps::add(&self.app, new).await.unwrap();
         let app = TestApp::new(self.address, &self.url, id, secret.expose(), &return_to);
@@ -155,6 +159,9 @@ impl Passport {
             jsonp: false,
             old_browsers: false,
             may_end_user: false,
+            may_login: false,
+            silent: Silent::Always,
+            front_logout_url: None,
         };
         change(&mut new);
         let new = AddApp {

@@ -244,6 +244,9 @@ pub fn new_app(id: &str) -> App {
         jsonp_since: None,
         old_browsers_since: None,
         may_end_user_since: None,
+        may_login_since: None,
+        asks_first_since: None,
+        front_logout_url: None,
         disabled_at: None,
         created_at: NOON,
     }

@@ -141,7 +141,7 @@ async fn a_success_wipes_its_account_and_gives_back_one_attempt_of_the_network()
             attempt(tx, "address:x", policy, NOON).await.unwrap();
         }
         let (own, network) = (named("account:a", 2), named("address:x", 2));
-        assert!(throttles::settle(tx, &own, Some(&network), NOON).await.unwrap());
+        assert!(throttles::settle(tx, &own, std::slice::from_ref(&network), NOON).await.unwrap());
         for (counter, next) in [("account:a", 1), ("address:x", 2), ("account:b", 3)] {
             assert_eq!(attempt(tx, counter, policy, NOON).await, Ok(next), "{counter}");
         }
@@ -152,15 +152,15 @@ async fn a_success_wipes_its_account_and_gives_back_one_attempt_of_the_network()
         let until = NOON + 30 * SECOND;
         assert_eq!(attempt(tx, "account:a", policy, NOON).await, Err(until));
         let early = named("account:a", 1);
-        assert!(!throttles::settle(tx, &early, None, until - 1).await.unwrap(), "too late");
+        assert!(!throttles::settle(tx, &early, &[], until - 1).await.unwrap(), "too late");
         assert_eq!(throttles::blocked_until(tx, "account:a").await.unwrap(), Some(until));
         // The attempt that blocked it is not too late, and none is once the block is over.
-        assert!(throttles::settle(tx, &named("account:a", 3), None, NOON).await.unwrap());
+        assert!(throttles::settle(tx, &named("account:a", 3), &[], NOON).await.unwrap());
         for _ in 0..3 {
             attempt(tx, "account:a", policy, NOON).await.unwrap();
         }
-        assert!(throttles::settle(tx, &early, None, until).await.unwrap());
-        assert!(!throttles::settle(tx, &named("account:c", 1), None, NOON).await.unwrap());
+        assert!(throttles::settle(tx, &early, &[], until).await.unwrap());
+        assert!(!throttles::settle(tx, &named("account:c", 1), &[], NOON).await.unwrap());
     })
     .await;
 }

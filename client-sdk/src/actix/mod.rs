@@ -2,6 +2,7 @@
 
 mod cookies;
 mod follower;
+mod front_logout;
 mod in_page;
 mod receiver;
 mod routes;
@@ -94,7 +95,8 @@ impl Passport {
     /// put `<script defer src="{passport}/sso.js" data-mount="/sso"></script>` on them; with actix's
     /// `HttpServer::h1_allow_half_closed(false)` a closed tab gives its stream back at once, without
     /// it some seconds later), for sign-in from within a page `GET /sso/session`, `POST /sso/begin`,
-    /// `POST /sso/finish` and `GET /sso/popup`, and, when the settings hold an events secret,
+    /// `POST /sso/finish` and `GET /sso/popup`, `GET /sso/front-logout` (the browser tells of a
+    /// logout; register it with `--front-logout-url`), and, when the settings hold an events secret,
     /// `POST /sso/events`.
     pub fn routes(&self) -> impl FnOnce(&mut ServiceConfig) + use<> {
         let passport = self.clone();
@@ -108,6 +110,7 @@ impl Passport {
                 .route("/begin", post().to(in_page::begin))
                 .route("/finish", post().to(in_page::finish))
                 .route("/popup", get().to(in_page::popup))
+                .route("/front-logout", get().to(front_logout::front_logout))
                 .route("/stream", get().to(stream::stream));
             if !passport.settings().events_secrets().is_empty() {
                 routes = routes.route("/events", post().to(receiver::receive));

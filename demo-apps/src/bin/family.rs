@@ -22,7 +22,7 @@ use sso_server::{
     app::App,
     clock::Clock,
     config::Config,
-    domain::token::Token,
+    domain::{app::Silent, token::Token},
     flows::{
         apps::{self, AddApp, AppsError},
         one_time_link,
@@ -167,6 +167,9 @@ async fn credentials(app: &Arc<App>, folder: &Path) -> Result<Credentials, Failu
             jsonp: false,
             old_browsers: false,
             may_end_user: false,
+            may_login: false,
+            silent: Silent::Always,
+            front_logout_url: None,
         };
         match apps::add(app, new).await {
             Err(AppsError::Taken(_)) => return Err(again().into()),

@@ -27,6 +27,12 @@ choose-end = Sign out there
 choose-end-label = Sign out there: { $device }
 choose-cancel = Do not sign in here
 
+continue-title = Continue as { $name }?
+continue-lead = { $app } wants to know who you are. If you are { $name }, go on; otherwise use another account.
+continue-instead = Until now, { $other } has been signed in here. That session ends when you go on.
+continue-button = Continue as { $name }
+continue-another = Use another account
+
 logout-title = Sign out
 logout-question = Sign out, { $name }?
 logout-lead = You will be signed out of Passport and of all its sites on this device.

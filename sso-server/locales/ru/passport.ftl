@@ -27,6 +27,12 @@ choose-end = Выйти там
 choose-end-label = Выйти там: { $device }
 choose-cancel = Не входить здесь
 
+continue-title = Продолжить как { $name }?
+continue-lead = Сайт { $app } хочет узнать, кто вы. Если вы { $name }, продолжайте; если нет, войдите под другой учётной записью.
+continue-instead = До сих пор здесь был выполнен вход как { $other }. Если вы продолжите, этот сеанс завершится.
+continue-button = Продолжить как { $name }
+continue-another = Другая учётная запись
+
 logout-title = Выход
 logout-question = Выйти, { $name }?
 logout-lead = Вы выйдете из Passport и со всех его сайтов на этом устройстве.

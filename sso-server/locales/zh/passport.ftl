@@ -27,6 +27,12 @@ choose-end = 在该设备退出
 choose-end-label = 在该设备退出：{ $device }
 choose-cancel = 不在此处登录
 
+continue-title = 以 { $name } 的身份继续？
+continue-lead = { $app } 想知道您是谁。如果您就是 { $name }，请继续；否则请使用其他账号。
+continue-instead = 目前在此登录的是 { $other }。继续后，该会话将结束。
+continue-button = 以 { $name } 的身份继续
+continue-another = 使用其他账号
+
 logout-title = 退出登录
 logout-question = { $name }，要退出登录吗？
 logout-lead = 您将在此设备上退出 Passport 及其所有站点。

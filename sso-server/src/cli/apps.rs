@@ -7,8 +7,9 @@ use super::{Refused, doctor, output};
 use crate::{
     app::App,
     domain::{
-        app::App as Client,
+        app::{App as Client, Silent},
         events_url::EventsUrl,
+        front_logout::FrontLogoutUrl,
         push::PushState,
         return_url::{Origin, ReturnUrl},
         seconds,
@@ -47,6 +48,16 @@ pub(super) enum Command {
         /// Let it end every session of a person
         #[arg(long)]
         may_end_user: bool,
+        /// Let its server pass on name and password (`POST /api/v1/logins`)
+        #[arg(long)]
+        may_login: bool,
+        /// Whether people who are signed in enter it unnoticed for the first time, too: always, or
+        /// ask_first
+        #[arg(long, value_name = "POLICY", default_value = "always", value_parser = silent)]
+        silent: Silent,
+        /// Where the browser tells it of a logout
+        #[arg(long, value_name = "URL")]
+        front_logout_url: Option<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -92,6 +103,22 @@ pub(super) enum Command {
         /// Let it end every session of a person no more
         #[arg(long, group = "change", conflicts_with = "may_end_user")]
         no_may_end_user: bool,
+        /// Let its server pass on name and password (`POST /api/v1/logins`)
+        #[arg(long, group = "change")]
+        may_login: bool,
+        /// Let its server pass on name and password no more
+        #[arg(long, group = "change", conflicts_with = "may_login")]
+        no_may_login: bool,
+        /// Whether people who are signed in enter it unnoticed for the first time, too: always, or
+        /// ask_first
+        #[arg(long, value_name = "POLICY", group = "change", value_parser = silent)]
+        silent: Option<Silent>,
+        /// Where the browser tells it of a logout
+        #[arg(long, value_name = "URL", group = "change")]
+        front_logout_url: Option<String>,
+        /// Let the browser tell it of logouts no more
+        #[arg(long, group = "change", conflicts_with = "front_logout_url")]
+        no_front_logout_url: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -169,6 +196,9 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
             jsonp,
             old_browsers,
             may_end_user,
+            may_login,
+            silent,
+            front_logout_url,
             json,
         } => {
             let new = AddApp {
@@ -180,6 +210,9 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
                 jsonp,
                 old_browsers,
                 may_end_user,
+                may_login,
+                silent,
+                front_logout_url: front_logout_url.as_deref(),
             };
             let Added { client, secret, events_secret } = apps::add(app, new).await?;
             if json {
@@ -210,21 +243,28 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
             no_old_browsers,
             may_end_user,
             no_may_end_user,
+            may_login,
+            no_may_login,
+            silent,
+            front_logout_url,
+            no_front_logout_url,
             json,
         } => {
             let switch = |on: bool, off: bool| (on || off).then_some(on);
+            fn url(given: Option<&str>, off: bool) -> Option<Option<&str>> {
+                if off { Some(None) } else { given.map(Some) }
+            }
             let change = ChangeApp {
                 name: name.as_deref(),
                 return_urls: return_to.as_deref(),
                 origins: if no_origin { Some(&[]) } else { origin.as_deref() },
-                events_url: if no_events_url {
-                    Some(None)
-                } else {
-                    events_url.as_deref().map(Some)
-                },
+                events_url: url(events_url.as_deref(), no_events_url),
                 jsonp: switch(jsonp, no_jsonp),
                 old_browsers: switch(old_browsers, no_old_browsers),
                 may_end_user: switch(may_end_user, no_may_end_user),
+                may_login: switch(may_login, no_may_login),
+                silent,
+                front_logout_url: url(front_logout_url.as_deref(), no_front_logout_url),
             };
             let Updated { client, changed, events_secret } = apps::update(app, &id, change).await?;
             if json {
@@ -315,6 +355,10 @@ pub(super) async fn run(app: &App, command: Command) -> Result<(), Refused> {
     Ok(())
 }
 
+fn silent(word: &str) -> Result<Silent, &'static str> {
+    Silent::parse(word).ok_or("always or ask_first")
+}
+
 fn with_events_secret(shown: &mut serde_json::Value, secret: Option<&String>) {
     if let Some(secret) = secret {
         shown["events_secret"] = secret.as_str().into();
@@ -338,6 +382,8 @@ fn as_json(client: &Client, push: Option<&PushState>) -> serde_json::Value {
         "push": push.map(PushJson::from),
         "jsonp": client.jsonp_since.is_some(), "old_browsers": client.old_browsers_since.is_some(),
         "may_end_user": client.may_end_user_since.is_some(),
+        "may_login": client.may_login_since.is_some(), "silent": client.silent().as_str(),
+        "front_logout_url": client.front_logout_url.as_ref().map(FrontLogoutUrl::as_str),
         "disabled": client.disabled_at.is_some(), "created_at": seconds(client.created_at),
     })
 }

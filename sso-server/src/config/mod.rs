@@ -34,6 +34,8 @@ pub struct Config {
     pub master_key: MasterKeyFile,
     /// How long sessions hold.
     pub session: Session,
+    /// What the browser does at a logout.
+    pub logout: Logout,
     /// How long apps' sessions hold.
     pub app_session: AppSession,
     /// Tickets.
@@ -84,6 +86,15 @@ impl Default for Server {
             shutdown_within: Period::seconds(30),
         }
     }
+}
+
+/// `[logout]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Logout {
+    /// Whether the browser is led through the front-channel logout URLs one after the other, as whole
+    /// pages. It reaches every app's cookies, and an app that does not answer stops the person there.
+    pub bounce: bool,
 }
 
 /// `[database]`
@@ -279,6 +290,8 @@ pub struct Throttle {
     pub account_attempts: i64,
     /// Wrong passwords from one address (IPv6: /64) before a wait begins.
     pub address_attempts: i64,
+    /// Wrong passwords passed on by one app an hour before a wait begins.
+    pub app_attempts: i64,
     /// Refused tickets of one app a minute before it hears 429.
     pub refused_tickets_per_minute: u32,
     /// Questions of an app's pages from one network (IPv6: /64) a minute before it hears 429.
@@ -290,6 +303,7 @@ impl Default for Throttle {
         Self {
             account_attempts: 5,
             address_attempts: 300,
+            app_attempts: 3_000,
             refused_tickets_per_minute: 600,
             page_checks_per_minute: 6_000,
         }

@@ -136,6 +136,7 @@ impl Config {
         check(self.throttle.address_attempts >= 1, &|| {
             "throttle.address_attempts: at least 1".to_owned()
         });
+        check(self.throttle.app_attempts >= 1, &|| "throttle.app_attempts: at least 1".to_owned());
         check(["en", "zh", "ru"].contains(&self.pages.default_locale.as_str()), &|| {
             format!(
                 "pages.default_locale: `{}` is not one of en, zh, ru",

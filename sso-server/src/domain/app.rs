@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Millis,
     events_url::EventsUrl,
+    front_logout::FrontLogoutUrl,
     return_url::{Origin, ReturnUrl},
     token::Digest,
 };
@@ -86,13 +87,51 @@ pub struct App {
     pub old_browsers_since: Option<Millis>,
     /// Whether it may end every session of a person, and since when.
     pub may_end_user_since: Option<Millis>,
+    /// Whether its server may pass on name and password, and since when.
+    pub may_login_since: Option<Millis>,
+    /// Whether the first silent entry of each person asks, and since when.
+    pub asks_first_since: Option<Millis>,
+    /// Where the browser tells it of a logout.
+    pub front_logout_url: Option<FrontLogoutUrl>,
     /// Set while the app is shut off.
     pub disabled_at: Option<Millis>,
     /// Registered at.
     pub created_at: Millis,
 }
 
+/// Whether somebody who is signed in at Passport enters an app for the first time without being asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silent {
+    /// Unnoticed, as at every later time.
+    Always,
+    /// "Continue as NAME?"
+    AskFirst,
+}
+
+impl Silent {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::AskFirst => "ask_first",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Always, Self::AskFirst].into_iter().find(|one| one.as_str() == word)
+    }
+}
+
 impl App {
+    /// What the first silent entry is like.
+    pub const fn silent(&self) -> Silent {
+        match self.asks_first_since {
+            None => Silent::Always,
+            Some(_) => Silent::AskFirst,
+        }
+    }
+
     /// The registered return URL that is `requested`, byte for byte.
     pub fn return_url(&self, requested: &str) -> Option<&ReturnUrl> {
         self.return_urls.iter().find(|registered| registered.as_str() == requested)

@@ -22,6 +22,8 @@ pub enum Act {
     LoggedIn,
     /// Somebody proved again who they are, the session got a new cookie.
     LoggedInAgain,
+    /// A browser took the session that an app's server had begun for it.
+    SessionEstablished,
     /// A login was refused.
     LoginRefused,
     /// A ticket let somebody into an app.
@@ -76,6 +78,7 @@ impl Act {
     pub const ALL: &'static [Self] = &[
         Self::LoggedIn,
         Self::LoggedInAgain,
+        Self::SessionEstablished,
         Self::LoginRefused,
         Self::TicketRedeemed,
         Self::TicketRefused,
@@ -106,6 +109,7 @@ impl Act {
         match self {
             Self::LoggedIn => "login",
             Self::LoggedInAgain => "login.again",
+            Self::SessionEstablished => "session.established",
             Self::LoginRefused => "login.refused",
             Self::TicketRedeemed => "ticket.redeemed",
             Self::TicketRefused => "ticket.refused",

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod confirmation;
 pub mod device;
 pub mod events_url;
+pub mod front_logout;
 pub mod id;
 pub mod password;
 pub mod push;

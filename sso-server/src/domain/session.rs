@@ -70,6 +70,8 @@ pub struct LiveSession {
     pub state: String,
     /// Version of the app registry at the moment of reading.
     pub registry_version: i64,
+    /// The apps that the person had entered by then, as a mask over their bits.
+    pub app_flag: i64,
 }
 
 impl LiveSession {
@@ -121,6 +123,17 @@ pub enum Prompt {
     Always,
 }
 
+/// What a person has just done about entering an app, by the request at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acted {
+    /// Nothing: they may not even notice.
+    Not,
+    /// Agreed to go on under their name.
+    Agreed,
+    /// Proved who they are.
+    Proved,
+}
+
 /// Whether a session satisfies what the app demands of its login.
 pub fn is_fresh_enough(
     auth_time: Millis,
@@ -150,6 +163,7 @@ mod tests {
             expires_at,
             state: "{}".into(),
             registry_version: 1,
+            app_flag: 0,
         }
     }
 

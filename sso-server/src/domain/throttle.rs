@@ -8,7 +8,7 @@
 //! Behind one network there can be a whole town, which never has a day without a wrong password. So
 //! its counter also leaks: one attempt a minute is forgotten, whatever goes on meanwhile.
 
-use super::{DAY, MINUTE, Millis, SECOND};
+use super::{DAY, HOUR, MINUTE, Millis, SECOND};
 
 /// After this long without an attempt a counter begins anew.
 pub const FORGOTTEN_AFTER: Millis = DAY;
@@ -54,6 +54,15 @@ impl Policy {
         Self { free, waits: [5 * SECOND, 10 * SECOND, 20 * SECOND], leak: Some(MINUTE) }
     }
 
+    /// For all that one app passes on: `an_hour` of them are forgotten in each hour, so that a busy
+    /// app's everyday mistypings never add up. Short waits: they hold up everybody there who is not
+    /// on a known device.
+    pub const fn app(an_hour: i64) -> Self {
+        let leak = if an_hour > 0 { HOUR / an_hour } else { HOUR };
+        let leak = if leak > 0 { leak } else { 1 };
+        Self { free: an_hour, waits: [SECOND, 2 * SECOND, 5 * SECOND], leak: Some(leak) }
+    }
+
     /// Where a counter stands after one more attempt; `store::throttles` says the same in SQL.
     pub const fn count(&self, before: Option<Count>, now: Millis) -> Count {
         let first = Count { failures: 1, since: now };
@@ -94,7 +103,7 @@ pub struct Attempt {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::HOUR, *};
+    use super::*;
 
     #[test]
     fn an_account_sees_at_most_a_hundred_guesses_a_day() {
@@ -133,6 +142,15 @@ mod tests {
         assert_eq!(counted(accounts, (0..20).map(|n| n * HOUR)), 20, "accounts do not");
         assert_eq!(counted(accounts, [0, 0, DAY + 1]), 1, "but for a day of peace");
         assert_eq!(counted(network, [HOUR, HOUR, 0]), 3, "a clock set back");
+    }
+
+    #[test]
+    fn an_app_forgets_as_much_as_it_may_get_wrong() {
+        let app = Policy::app(3_000);
+        let for_a_day = |pause: Millis| counted(app, (0..DAY / pause).map(|n| n * pause));
+        assert_eq!(for_a_day(1_200), 1, "3,000 an hour, for ever");
+        assert!(for_a_day(600) > 3_000, "6,000 an hour");
+        assert_eq!(Policy::app(i64::MAX).leak, Some(1));
     }
 
     #[test]

@@ -13,9 +13,10 @@ use crate::{
     app::App,
     domain::{
         Millis,
-        app::{App as Client, AppId, AppIdError},
+        app::{App as Client, AppId, AppIdError, Silent},
         audit::{Act, Entry},
         events_url::EventsUrl,
+        front_logout::FrontLogoutUrl,
         id::LogoutId,
         reach::Reach,
         return_url::{Origin, ReturnUrl, UrlError},
@@ -46,6 +47,12 @@ pub struct AddApp<'a> {
     pub old_browsers: bool,
     /// Whether it may end every session of a person.
     pub may_end_user: bool,
+    /// Whether its server may pass on name and password.
+    pub may_login: bool,
+    /// What the first silent entry of each person is like.
+    pub silent: Silent,
+    /// Where the browser tells it of a logout.
+    pub front_logout_url: Option<&'a str>,
 }
 
 /// Why an operator's wish is not granted.
@@ -116,6 +123,9 @@ pub async fn add(app: &App, new: AddApp<'_>) -> Result<Added, AppsError> {
         jsonp_since: new.jsonp.then_some(now),
         old_browsers_since: new.old_browsers.then_some(now),
         may_end_user_since: new.may_end_user.then_some(now),
+        may_login_since: new.may_login.then_some(now),
+        asks_first_since: (new.silent == Silent::AskFirst).then_some(now),
+        front_logout_url: new.front_logout_url.map(front_logout_url).transpose()?,
         disabled_at: None,
         created_at: now,
     };
@@ -152,6 +162,12 @@ pub struct ChangeApp<'a> {
     pub old_browsers: Option<bool>,
     /// Whether it may end every session of a person.
     pub may_end_user: Option<bool>,
+    /// Whether its server may pass on name and password.
+    pub may_login: Option<bool>,
+    /// What the first silent entry of each person is like.
+    pub silent: Option<Silent>,
+    /// Where the browser tells it of a logout; `Some(None)` tells it no more.
+    pub front_logout_url: Option<Option<&'a str>>,
 }
 
 /// An app whose registration was changed.
@@ -196,6 +212,16 @@ pub async fn update(app: &App, id: &str, change: ChangeApp<'_>) -> Result<Update
     if let Some(allowed) = change.may_end_user {
         new.may_end_user_since = allowed.then(|| old.may_end_user_since.unwrap_or(now));
     }
+    if let Some(allowed) = change.may_login {
+        new.may_login_since = allowed.then(|| old.may_login_since.unwrap_or(now));
+    }
+    if let Some(silent) = change.silent {
+        let asks = silent == Silent::AskFirst;
+        new.asks_first_since = asks.then(|| old.asks_first_since.unwrap_or(now));
+    }
+    if let Some(url) = change.front_logout_url {
+        new.front_logout_url = url.map(front_logout_url).transpose()?;
+    }
     let mut entry = Entry::new(now, Act::AppChanged).app(&id).fact("change", "registration");
     let mut changed = Vec::new();
     for ((field, before), (_, after)) in registration(&old).into_iter().zip(registration(&new)) {
@@ -233,7 +259,7 @@ pub async fn forbid_jsonp(app: &App) -> Stored<Vec<AppId>> {
 }
 
 /// What an operator registers, under the names of the command line.
-fn registration(client: &Client) -> [(&'static str, Value); 7] {
+fn registration(client: &Client) -> [(&'static str, Value); 10] {
     let urls: Vec<&str> = client.return_urls.iter().map(ReturnUrl::as_str).collect();
     let origins: Vec<&str> = client.origins.iter().map(Origin::as_str).collect();
     [
@@ -244,6 +270,9 @@ fn registration(client: &Client) -> [(&'static str, Value); 7] {
         ("jsonp", json!(client.jsonp_since.is_some())),
         ("old_browsers", json!(client.old_browsers_since.is_some())),
         ("may_end_user", json!(client.may_end_user_since.is_some())),
+        ("may_login", json!(client.may_login_since.is_some())),
+        ("silent", json!(client.silent().as_str())),
+        ("front_logout_url", json!(client.front_logout_url.as_ref().map(FrontLogoutUrl::as_str))),
     ]
 }
 
@@ -262,6 +291,10 @@ fn each<T>(urls: &[String], read: fn(&str) -> Result<T, UrlError>) -> Result<Vec
 
 fn events_url(url: &str) -> Result<EventsUrl, AppsError> {
     EventsUrl::register(url).map_err(|why| AppsError::Url { url: url.to_owned(), why })
+}
+
+fn front_logout_url(url: &str) -> Result<FrontLogoutUrl, AppsError> {
+    FrontLogoutUrl::register(url).map_err(|why| AppsError::Url { url: url.to_owned(), why })
 }
 
 /// The id of an app that is registered.

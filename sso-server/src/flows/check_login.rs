@@ -6,7 +6,10 @@ use std::sync::Arc;
 use super::issue_ticket::{Demand, IssueTicketError, issue_ticket};
 use crate::{
     app::App,
-    domain::{app::App as Client, session::LiveSession, session::Prompt},
+    domain::{
+        app::App as Client,
+        session::{Acted, LiveSession, Prompt},
+    },
     store::{
         Stored,
         sessions::{self, Found},
@@ -26,17 +29,19 @@ pub async fn session_of_twin(app: &App, cookie: &str) -> Stored<Option<Arc<LiveS
 /// A ticket for a page of `client`. It goes to no return URL, so nobody can use it in a redirect, and
 /// a redirect's ticket cannot be used here (J-08). The challenge ties it to the browser that asked:
 /// whoever steals it has no verifier.
-pub fn ticket_in_page(
+pub async fn ticket_in_page(
     app: &App,
     session: &LiveSession,
     client: &Client,
     challenge: &str,
+    acted: Acted,
 ) -> Result<String, IssueTicketError> {
     let demand = Demand {
         return_to: None,
         challenge: Some(challenge),
         prompt: Prompt::Never,
         max_age: None,
+        acted,
     };
-    issue_ticket(app, session, client, demand)
+    issue_ticket(app, session, client, demand).await
 }

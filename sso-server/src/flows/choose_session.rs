@@ -93,7 +93,7 @@ pub async fn choose_session(
         password_set_at: pending.password_set_at,
         amr: &["pwd"],
         attempt: None,
-        network: None,
+        shared: Vec::new(),
     };
     match issue_session(app, &mut tx, &who, &origin, now).await {
         Ok(session) => {

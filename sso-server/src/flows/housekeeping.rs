@@ -13,8 +13,8 @@ use crate::{
     app::App,
     domain::{DAY, HOUR, Millis, id::SessionId, session::LiveSession, throttle::FORGOTTEN_AFTER},
     store::{
-        StoreError, Stored, app_instances, app_sessions, confirmations, events, logouts,
-        one_time_links, pending_logins, redemptions, sessions, throttles,
+        StoreError, Stored, app_instances, app_sessions, confirmations, establish_links, events,
+        logouts, one_time_links, pending_logins, redemptions, sessions, throttles,
     },
     tokens::keyring::LOOK_EVERY,
 };
@@ -128,6 +128,7 @@ pub async fn tidy(app: &App) -> Stored<()> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     pending_logins::prune(&mut tx, now).await?;
+    establish_links::prune(&mut tx, now).await?;
     redemptions::prune(&mut tx, now - SPENT_KEPT).await?;
     throttles::prune(&mut tx, now - FORGOTTEN_AFTER).await?;
     one_time_links::prune(&mut tx, now - 7 * DAY).await?;

@@ -7,6 +7,7 @@ use crate::{
     app::App,
     domain::{
         Millis,
+        app::AppId,
         audit::{Act, Entry},
         device::Device,
         id::{SessionId, UserId},
@@ -33,8 +34,8 @@ pub struct Authenticated {
     /// The counted attempt that this login is, at the account or the known device; `None` when it
     /// was settled before …
     pub(super) attempt: Option<Attempt>,
-    /// … and at the network, unless the device is known.
-    pub(super) network: Option<Attempt>,
+    /// … and at those that many share, the network and the app, unless the device is known.
+    pub(super) shared: Vec<Attempt>,
 }
 
 /// Where a session begins.
@@ -52,6 +53,8 @@ pub struct Origin {
     pub current: Option<LiveSession>,
     /// Where the person may have too many sessions: those they give up for this one.
     pub gives_up: Vec<SessionId>,
+    /// The app whose server passed name and password on; `None` for our own pages.
+    pub app: Option<AppId>,
 }
 
 /// A session and what names it in the browser.
@@ -112,7 +115,7 @@ pub async fn issue_session(
         return Err(IssueSessionError::PasswordChanged);
     }
     if let Some(attempt) = &who.attempt
-        && !throttles::settle(tx, attempt, who.network.as_ref(), now).await?
+        && !throttles::settle(tx, attempt, &who.shared, now).await?
     {
         return Err(IssueSessionError::Blocked);
     }
@@ -216,11 +219,12 @@ async fn note(
     origin: &Origin,
     now: Millis,
 ) -> Result<(), StoreError> {
-    let entry = Entry::new(now, act)
+    let mut entry = Entry::new(now, act)
         .user(&who.user)
         .session(session)
         .address(&origin.address)
         .fact("amr", who.amr.to_vec())
         .fact("device", origin.device.label.as_str());
+    entry.app = origin.app.clone();
     audit::append(tx, &[entry], &app.random).await
 }

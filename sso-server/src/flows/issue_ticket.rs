@@ -4,12 +4,13 @@
 use crate::{
     app::App,
     domain::{
-        app::App as Client,
+        app::{App as Client, Silent},
         id::fresh_text,
         return_url::ReturnUrl,
-        session::{LiveSession, Prompt, is_fresh_enough},
+        session::{Acted, LiveSession, Prompt, is_fresh_enough},
         ticket::claims,
     },
+    store::{StoreError, Stored, users},
     tokens::{self, keyring::KeyringError},
 };
 
@@ -24,6 +25,8 @@ pub struct Demand<'a> {
     pub prompt: Prompt,
     /// How long ago the login may lie, in seconds.
     pub max_age: Option<i64>,
+    /// What the person has just done about it.
+    pub acted: Acted,
 }
 
 /// Why no ticket is issued.
@@ -32,18 +35,29 @@ pub enum IssueTicketError {
     /// The person has to log in, or to log in again.
     #[error("login required")]
     LoginRequired,
+    /// The person is signed in, has never entered this app, and is to be asked first.
+    #[error("the person is to be asked first")]
+    AskFirst,
     /// The app is shut off.
     #[error("the app is disabled")]
     AppDisabled,
     /// Nothing can be signed.
     #[error(transparent)]
     Keys(#[from] KeyringError),
+    /// The database is out of reach.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Issues a ticket: session and user were alive a moment ago ([`LiveSession`]), its time is not up,
 /// the app is enabled, the login is as fresh as the app wants it. All of it but the freshness is
 /// checked again, under lock, at redemption.
-pub fn issue_ticket(
+///
+/// Here is also decided who is asked before an app gets to know them, so that no way in, redirect,
+/// page or another, forgets it: whoever has done nothing for it, and has not been there before, where
+/// the app says so. "Before" is what redemptions write down (`activations::first_entry`), so an entry
+/// that came to nothing asks again.
+pub async fn issue_ticket(
     app: &App,
     session: &LiveSession,
     client: &Client,
@@ -58,6 +72,12 @@ pub fn issue_ticket(
     {
         return Err(IssueTicketError::LoginRequired);
     }
+    if client.silent() == Silent::AskFirst
+        && demand.acted == Acted::Not
+        && !has_entered(app, session, client).await?
+    {
+        return Err(IssueTicketError::AskFirst);
+    }
     let claims = claims(
         &app.config.server.public_url,
         &client.id,
@@ -68,4 +88,14 @@ pub fn issue_ticket(
         (demand.return_to.map(ReturnUrl::as_str), demand.challenge),
     );
     Ok(tokens::ticket::sign(&app.keyring, &claims, now)?)
+}
+
+/// Whether the person has entered the app before. The session at hand may be older than that entry,
+/// never newer: nobody un-enters an app.
+async fn has_entered(app: &App, session: &LiveSession, client: &Client) -> Stored<bool> {
+    if session.app_flag & client.mask() != 0 {
+        return Ok(true);
+    }
+    let flag = users::app_flag(&mut *app.db.read().await?, &session.user).await?;
+    Ok(flag & client.mask() != 0)
 }

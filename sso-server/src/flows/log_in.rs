@@ -26,7 +26,7 @@ use crate::{
     },
     hashing::Busy,
     store::{
-        StoreError, audit,
+        StoreError, Stored, Tx, audit,
         throttles::{self, Answer},
         users::{self, Credentials},
     },
@@ -151,9 +151,11 @@ pub(super) async fn prove<'a>(app: &'a App, login: &Login<'_>) -> Result<Proven<
         // A look before the turn at the writer: whoever is told to wait and does not costs a read,
         // not a durable commit. What counts is decided again, with the attempt, in one statement.
         let now = app.clock.now();
-        let until = throttles::blocked_until(&mut connection, &network_counter(login)).await?;
-        if let Some(until) = until.filter(|until| is_blocked(*until, now)) {
-            return Err(too_many(until, now));
+        for (counter, _) in shared_counters(app, login) {
+            let until = throttles::blocked_until(&mut connection, &counter).await?;
+            if let Some(until) = until.filter(|until| is_blocked(*until, now)) {
+                return Err(too_many(until, now));
+            }
         }
     }
     drop(connection);
@@ -193,7 +195,7 @@ pub(super) async fn prove<'a>(app: &'a App, login: &Login<'_>) -> Result<Proven<
         password_set_at: account.password_set_at,
         amr: &["pwd"],
         attempt: Some(attempt),
-        network: attempts.network,
+        shared: attempts.shared,
     };
     Ok(Proven { who, account: account.clone(), device, newer_hash, _slot: slot })
 }
@@ -217,7 +219,7 @@ async fn issue(
     let issued = match issue_session(app, &mut tx, &proven.who, &login.origin, now).await {
         Ok(session) => Issued::Session(session),
         Err(IssueSessionError::TooManySessions) => {
-            let entry = refusal(app, login, Some(&proven.account), "too_many_sessions");
+            let entry = proven.one_too_many(app, login);
             audit::append(&mut tx, &[entry], &app.random).await?;
             Issued::TooManySessions
         }
@@ -227,11 +229,22 @@ async fn issue(
         }
         Err(error) => return Err(error),
     };
-    if let Some((old, new)) = &proven.newer_hash {
-        users::upgrade_hash(&mut tx, &proven.who.user, old, new).await?;
-    }
+    proven.upgrade_hash(&mut tx).await?;
     tx.commit().await?;
     Ok(issued)
+}
+
+impl Proven<'_> {
+    /// Writes down the password's hash with today's parameters, if the stored one is outdated.
+    pub(super) async fn upgrade_hash(&self, tx: &mut Tx) -> Stored<()> {
+        let Some((old, new)) = &self.newer_hash else { return Ok(()) };
+        users::upgrade_hash(tx, &self.who.user, old, new).await
+    }
+
+    /// That the password was right and there are too many sessions, for the audit log.
+    pub(super) fn one_too_many(&self, app: &App, login: &Login<'_>) -> Entry {
+        refusal(app, login, Some(&self.account), "too_many_sessions")
+    }
 }
 
 /// Between proof and session something happened to the account.
@@ -269,8 +282,15 @@ pub(super) fn counter_of(user: &UserId, device: Option<&str>) -> String {
     }
 }
 
-fn network_counter(login: &Login<'_>) -> String {
-    format!("address:{}", login.origin.network)
+/// The counters that many share, in the order in which their rows are taken: the network, and the
+/// app that passed the form on. That app says what the network is; one that says something else each
+/// time, or lets anybody guess, has its own.
+fn shared_counters(app: &App, login: &Login<'_>) -> Vec<(String, Policy)> {
+    let limits = &app.config.throttle;
+    let network = format!("address:{}", login.origin.network);
+    let network = (network, Policy::address(limits.address_attempts));
+    let by_app = |id| (format!("app:{id}"), Policy::app(limits.app_attempts));
+    [Some(network), login.origin.app.as_ref().map(by_app)].into_iter().flatten().collect()
 }
 
 fn too_many(until: Millis, now: Millis) -> LoginError {
@@ -299,8 +319,8 @@ pub(super) fn device_cookie(
 struct Attempts {
     /// `None` when the account is blocked.
     account: Option<Attempt>,
-    /// `None` for a known device.
-    network: Option<Attempt>,
+    /// Empty for a known device.
+    shared: Vec<Attempt>,
 }
 
 async fn count(
@@ -312,11 +332,12 @@ async fn count(
     let limits = &app.config.throttle;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    let mut network = None;
-    if !known_device {
-        let policy = Policy::address(limits.address_attempts);
-        match throttles::attempt(&mut tx, &network_counter(login), policy, now).await? {
-            Answer::Granted(attempt) => network = Some(attempt),
+    let mut shared = Vec::new();
+    let counters = if known_device { Vec::new() } else { shared_counters(app, login) };
+    for (counter, policy) in counters {
+        match throttles::attempt(&mut tx, &counter, policy, now).await? {
+            Answer::Granted(attempt) => shared.push(attempt),
+            // Dropped with the transaction: those before it were not spent.
             Answer::Blocked { until } => return Err(too_many(until, now)),
         }
     }
@@ -326,13 +347,13 @@ async fn count(
         Answer::Blocked { .. } => None,
     };
     tx.commit().await?;
-    Ok(Attempts { account, network })
+    Ok(Attempts { account, shared })
 }
 
 /// The attempts were not made after all.
 async fn give_back(app: &App, attempts: &Attempts) -> Result<(), StoreError> {
     let mut tx = app.db.write().await?;
-    for attempt in [&attempts.network, &attempts.account].into_iter().flatten() {
+    for attempt in attempts.shared.iter().chain(&attempts.account) {
         throttles::give_back(&mut tx, attempt).await?;
     }
     tx.commit().await
@@ -356,5 +377,6 @@ fn refusal(app: &App, login: &Login<'_>, account: Option<&Credentials>, why: &st
         .address(&login.origin.address)
         .fact("why", why);
     entry.user = account.map(|account| account.user.clone());
+    entry.app = login.origin.app.clone();
     entry
 }

@@ -7,7 +7,7 @@
 //! says which signing keys go with it, so that a retired key is refused at once, too.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, RwLock},
 };
 
@@ -18,6 +18,7 @@ use crate::domain::{
     Millis,
     app::{App, AppId},
     events_url::EventsUrl,
+    front_logout::FrontLogoutUrl,
     return_url::{Origin, ReturnUrl},
     token::Digest,
 };
@@ -56,6 +57,12 @@ impl Snapshot {
             self.apps.values().filter(asks).map(|app| app.id.clone()).collect();
         ids.sort();
         ids
+    }
+
+    /// The origins at which browsers may tell apps of logouts, each once.
+    pub fn front_logout_origins(&self) -> impl Iterator<Item = String> {
+        let urls = self.apps.values().filter_map(|app| app.front_logout_url.as_ref());
+        urls.map(FrontLogoutUrl::origin).collect::<BTreeSet<_>>().into_iter()
     }
 
     /// The version of the signing keys at that moment.
@@ -162,7 +169,7 @@ pub async fn all(conn: &mut Conn) -> Stored<Vec<App>> {
     let rows = sqlx::query(
         "SELECT id, bit, name, secret_digest, previous_secret_digest, previous_secret_until,
                 return_urls, origins, events_url, jsonp_since, old_browsers_since, may_end_user_since,
-                disabled_at, created_at
+                disabled_at, created_at, may_login_since, asks_first_since, front_logout_url
          FROM apps WHERE deleted_at IS NULL ORDER BY id",
     )
     .fetch_all(conn)
@@ -177,7 +184,7 @@ pub async fn find_to_change(tx: &mut Tx, id: &AppId) -> Stored<Option<App>> {
     let row = sqlx::query(
         "SELECT id, bit, name, secret_digest, previous_secret_digest, previous_secret_until,
                 return_urls, origins, events_url, jsonp_since, old_browsers_since, may_end_user_since,
-                disabled_at, created_at
+                disabled_at, created_at, may_login_since, asks_first_since, front_logout_url
          FROM apps WHERE deleted_at IS NULL AND id = $1",
     )
     .bind(id.as_str())
@@ -203,6 +210,9 @@ fn from_row(row: &AnyRow) -> Stored<App> {
         may_end_user_since: row.try_get(11)?,
         disabled_at: row.try_get(12)?,
         created_at: row.try_get(13)?,
+        may_login_since: row.try_get(14)?,
+        asks_first_since: row.try_get(15)?,
+        front_logout_url: row.try_get::<Option<String>, _>(16)?.map(FrontLogoutUrl::stored),
     })
 }
 
@@ -235,8 +245,9 @@ pub async fn insert(tx: &mut Tx, app: &App) -> Stored<i64> {
         sqlx::query_as("SELECT COALESCE(MAX(bit), -1) + 1 FROM apps").fetch_one(&mut **tx).await?;
     sqlx::query(
         "INSERT INTO apps (id, bit, name, secret_digest, return_urls, origins, events_url,
-             jsonp_since, old_browsers_since, may_end_user_since, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+             jsonp_since, old_browsers_since, may_end_user_since, created_at, may_login_since,
+             asks_first_since, front_logout_url)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(app.id.as_str())
     .bind(bit)
@@ -249,6 +260,9 @@ pub async fn insert(tx: &mut Tx, app: &App) -> Stored<i64> {
     .bind(app.old_browsers_since)
     .bind(app.may_end_user_since)
     .bind(app.created_at)
+    .bind(app.may_login_since)
+    .bind(app.asks_first_since)
+    .bind(app.front_logout_url.as_ref().map(FrontLogoutUrl::as_str))
     .execute(&mut **tx)
     .await?;
     sqlx::query("INSERT INTO event_logs (app_id, head) VALUES ($1, 0)")
@@ -262,8 +276,9 @@ pub async fn insert(tx: &mut Tx, app: &App) -> Stored<i64> {
 pub async fn update(tx: &mut Tx, app: &App) -> Stored<()> {
     sqlx::query(
         "UPDATE apps SET name = $1, return_urls = $2, origins = $3, events_url = $4,
-             jsonp_since = $5, old_browsers_since = $6, may_end_user_since = $7
-         WHERE id = $8 AND deleted_at IS NULL",
+             jsonp_since = $5, old_browsers_since = $6, may_end_user_since = $7,
+             may_login_since = $8, asks_first_since = $9, front_logout_url = $10
+         WHERE id = $11 AND deleted_at IS NULL",
     )
     .bind(&app.name)
     .bind(json_list(app.return_urls.iter().map(ReturnUrl::as_str)))
@@ -272,6 +287,9 @@ pub async fn update(tx: &mut Tx, app: &App) -> Stored<()> {
     .bind(app.jsonp_since)
     .bind(app.old_browsers_since)
     .bind(app.may_end_user_since)
+    .bind(app.may_login_since)
+    .bind(app.asks_first_since)
+    .bind(app.front_logout_url.as_ref().map(FrontLogoutUrl::as_str))
     .bind(app.id.as_str())
     .execute(&mut **tx)
     .await?;

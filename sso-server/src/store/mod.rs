@@ -35,6 +35,7 @@ pub mod batches;
 mod commits;
 pub mod confirmations;
 pub mod copies;
+pub mod establish_links;
 pub mod events;
 mod grouped;
 mod in_use;

@@ -86,21 +86,21 @@ pub async fn blocked_until(conn: &mut Conn, counter: &str) -> Stored<Option<Mill
     Ok(row.map(|(until,)| until))
 }
 
-/// A success: wipes the account's (or device's) counter, and gives back the one attempt that the
-/// network spent on it, and no other: signing in to an own account does not buy guesses at others
+/// A success: wipes the account's (or device's) counter, and gives back the one attempt that each
+/// counter which many share (the network, the app) spent on it, and no other: signing in to an own account does not buy guesses at others
 /// (SECURITY-CASES L-09). `false` when others' attempts have blocked the account since this one was
 /// counted: then this login comes too late (INV-03), and the caller drops the transaction.
 ///
-/// The network first, as when attempts are counted: two logins of one person from one place would
-/// otherwise each hold the row that the other one wants.
+/// The shared ones first and in the order in which they were counted: two logins of one person from
+/// one place would otherwise each hold the row that the other one wants.
 pub async fn settle(
     conn: &mut Conn,
     account: &Attempt,
-    network: Option<&Attempt>,
+    shared: &[Attempt],
     now: Millis,
 ) -> Stored<bool> {
-    if let Some(network) = network {
-        give_back(conn, network).await?;
+    for attempt in shared {
+        give_back(conn, attempt).await?;
     }
     let done = sqlx::query(
         "UPDATE throttles SET failures = 0, blocked_until = 0

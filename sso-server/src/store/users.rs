@@ -213,6 +213,15 @@ fn from_row(row: &AnyRow) -> Result<UserRow, sqlx::Error> {
     })
 }
 
+/// The apps that a person has entered, as a mask over `apps.bit`; 0 for nobody.
+pub async fn app_flag(conn: &mut Conn, id: &UserId) -> Stored<i64> {
+    let row: Option<(i64,)> = sqlx::query_as("SELECT app_flag FROM users WHERE id = $1")
+        .bind(id.as_str())
+        .fetch_optional(conn)
+        .await?;
+    Ok(row.map_or(0, |(flag,)| flag))
+}
+
 /// An account by id.
 pub async fn find(conn: &mut Conn, user: &UserId) -> Stored<Option<UserRow>> {
     let row = sqlx::query(

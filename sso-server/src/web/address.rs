@@ -17,6 +17,12 @@ impl Address {
         Self(behind_proxies(peer.to_canonical(), request.headers(), proxies))
     }
 
+    /// As an app's server reports that of a person who sits before it. It is believed for what it is:
+    /// that app's word.
+    pub fn reported(text: &str) -> Option<Self> {
+        text.parse::<IpAddr>().ok().map(|address| Self(address.to_canonical()))
+    }
+
     /// The address itself.
     pub fn ip(self) -> IpAddr {
         self.0

@@ -19,6 +19,9 @@ pub const SESSION: &str = "__Host-passport";
 /// only, SameSite=None. Not `Partitioned`: each app's site would have its own jar, and what is set at
 /// our login is in none of them.
 pub const TWIN: &str = "__Host-passport-x";
+/// A session that was taken inside an app's page, until our first page exchanges it for [`SESSION`]:
+/// HttpOnly, Secure, this host only, SameSite=None. Good for that alone, and once.
+pub const ARRIVAL: &str = "__Host-passport-new";
 /// Ties a form to the browser that it was shown in, before there is a session.
 pub const FORM: &str = "__Host-passport-form";
 /// By which a browser is known from which somebody logged in before.
@@ -29,7 +32,7 @@ pub const LANGUAGE: &str = "__Host-passport-lang";
 pub const SETUP: &str = "__Host-passport-setup";
 
 /// All of them.
-const OURS: [&str; 6] = [SESSION, TWIN, FORM, DEVICE, LANGUAGE, SETUP];
+const OURS: [&str; 7] = [SESSION, TWIN, ARRIVAL, FORM, DEVICE, LANGUAGE, SETUP];
 
 /// There are two cookies of one of our names, or a name is percent-encoded and would decode to one of
 /// ours: somebody tries to pass off a cookie as another.
@@ -96,16 +99,16 @@ pub fn make(name: &'static str, value: String, seconds: Option<i64>) -> Cookie<'
     }
 }
 
-/// The twin of a session cookie.
-pub fn make_twin(value: String, seconds: Option<i64>) -> Cookie<'static> {
-    let mut cookie = make(TWIN, value, seconds);
+/// A cookie that travels in other sites' pages: the twin of a session cookie, a session on its way.
+pub fn make_travelling(name: &'static str, value: String, seconds: Option<i64>) -> Cookie<'static> {
+    let mut cookie = make(name, value, seconds);
     cookie.set_same_site(SameSite::None);
     cookie
 }
 
-/// Removes the twin, with the same attributes.
-pub fn remove_twin() -> Cookie<'static> {
-    let mut cookie = make_twin(String::new(), None);
+/// Removes such a cookie, with the same attributes.
+pub fn remove_travelling(name: &'static str) -> Cookie<'static> {
+    let mut cookie = make_travelling(name, String::new(), None);
     cookie.make_removal();
     cookie
 }

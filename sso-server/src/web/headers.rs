@@ -24,6 +24,10 @@ pub struct FormLeadsTo(pub String);
 #[derive(Clone, Debug)]
 pub struct FramedBy(pub String);
 
+/// A page that frames pages of these origins puts them into the request's extensions.
+#[derive(Clone, Debug)]
+pub struct Frames(pub Vec<String>);
+
 /// No script but our own files, no frame around us, nothing else from anywhere. Trusted Types make
 /// even our own script unable to turn text into markup.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
@@ -49,9 +53,13 @@ pub async fn add(
         Ok(mut response) => {
             let leads_to = response.request().extensions().get::<FormLeadsTo>().cloned();
             let framed_by = response.request().extensions().get::<FramedBy>().cloned();
+            let frames = response.request().extensions().get::<Frames>().cloned();
             apply(response.headers_mut(), leads_to.as_ref(), https);
             if let Some(framed_by) = framed_by {
                 open_to_frames(response.headers_mut(), &framed_by);
+            }
+            if let Some(frames) = frames {
+                allow_frames(response.headers_mut(), &frames);
             }
             Ok(response)
         }
@@ -87,6 +95,15 @@ fn open_to_frames(headers: &mut HeaderMap, framed_by: &FramedBy) {
     if let Ok(policy) = HeaderValue::try_from(policy) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
         headers.remove(X_FRAME_OPTIONS);
+    }
+}
+
+/// Exactly these, and nothing else that the policy forbids.
+fn allow_frames(headers: &mut HeaderMap, frames: &Frames) {
+    let policy = headers.get(CONTENT_SECURITY_POLICY).and_then(|policy| policy.to_str().ok());
+    let policy = policy.map(|policy| format!("{policy}; frame-src {}", frames.0.join(" ")));
+    if let Some(policy) = policy.and_then(|policy| HeaderValue::try_from(policy).ok()) {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
 }
 

@@ -16,7 +16,7 @@ use actix_session::{
 use actix_web::{
     Error, FromRequest, HttpMessage, HttpRequest,
     body::MessageBody,
-    cookie::{Key, SameSite, time::Duration},
+    cookie::{Cookie, Key, SameSite, time::Duration},
     dev::{Payload, ServiceRequest, ServiceResponse},
     http::header::{HeaderName, HeaderValue, SET_COOKIE},
     middleware::Next,
@@ -34,6 +34,7 @@ use crate::{
     },
     flows::{
         end_session::{Ending, end_over_session, end_session},
+        establish_session::arrive,
         housekeeping,
         issue_session::IssuedSession,
     },
@@ -188,6 +189,10 @@ const SET_LOGIN: HeaderName = HeaderName::from_static("set-login");
 const LOGGED_IN: HeaderValue = HeaderValue::from_static("logged-in");
 const LOGGED_OUT: HeaderValue = HeaderValue::from_static("logged-out");
 
+/// In the request's extensions: the session that was on its way has ended, or came another way.
+#[derive(Clone, Copy, Debug)]
+struct NoArrival;
+
 /// Gives the session cookie a life of its own when the person wants to be kept signed in (actix-session
 /// knows one lifetime for all), and its twin beside it. A browser whose session is older than twins are,
 /// or that has lost its own, gets one with its next page: without, its apps' pages would hear
@@ -198,31 +203,30 @@ pub async fn keep_cookie(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let web = request.app_data::<Data<Web>>().cloned();
     let mut response = next.call(request).await?;
-    let (begun, twin, login) = {
+    let (begun, twin, login, over) = {
         let noted = response.request().extensions();
-        let make = |web: &Web, digest: &Digest, life: Option<Millis>| {
-            let value = twin::make(&web.app.secrets, digest);
-            cookies::make_twin(value, life.map(|life| life / SECOND))
-        };
         let begun = noted.get::<Begun>().cloned();
         let twin = match (&begun, noted.get::<Forgotten>(), noted.get::<Met>(), &web) {
-            (Some(begun), _, _, Some(web)) => Some(make(web, &begun.digest, begun.kept_for)),
-            (None, Some(Forgotten), _, _) => Some(cookies::remove_twin()),
+            (Some(begun), _, _, Some(web)) => Some(twin_of(web, &begun.digest, begun.kept_for)),
+            (None, Some(Forgotten), _, _) => Some(cookies::remove_travelling(cookies::TWIN)),
             (None, None, Some(met), Some(web)) => {
                 let left = met.kept_until.map(|end| end - web.app.clock.now());
-                Some(make(web, &met.digest, left))
+                Some(twin_of(web, &met.digest, left))
             }
             _ => None,
         };
-        let (forgotten, over) = (noted.get::<Forgotten>(), noted.get::<MetOver>());
-        let login = match (&begun, forgotten, noted.get::<Met>(), over) {
+        let (forgotten, met_over) = (noted.get::<Forgotten>(), noted.get::<MetOver>());
+        let login = match (&begun, forgotten, noted.get::<Met>(), met_over) {
             (Some(_), ..) => Some(LOGGED_IN),
             (None, Some(Forgotten), ..) => Some(LOGGED_OUT),
             (None, None, Some(_), _) => Some(LOGGED_IN),
             (None, None, None, Some(MetOver)) => Some(LOGGED_OUT),
             (None, None, None, None) => None,
         };
-        (begun, twin, login)
+        let waits = cookies::read(response.request(), cookies::ARRIVAL).is_some();
+        let over = begun.is_some() || noted.get::<Forgotten>().is_some();
+        let over = waits && (over || noted.get::<NoArrival>().is_some());
+        (begun, twin, login, over)
     };
     if let Some(Begun { kept_for: Some(life), .. }) = begun {
         let all: Vec<HeaderValue> = response.headers().get_all(SET_COOKIE).cloned().collect();
@@ -242,7 +246,32 @@ pub async fn keep_cookie(
     if let Some(login) = login {
         response.headers_mut().insert(SET_LOGIN, login);
     }
+    if over {
+        response.response_mut().add_cookie(&cookies::remove_travelling(cookies::ARRIVAL))?;
+    }
     Ok(response)
+}
+
+fn twin_of(web: &Web, digest: &Digest, life: Option<Millis>) -> Cookie<'static> {
+    let value = twin::make(&web.app.secrets, digest);
+    cookies::make_travelling(cookies::TWIN, value, life.map(|life| life / SECOND))
+}
+
+/// What a browser that takes a session inside another site's page is given: see
+/// [`super::in_page::establish`].
+pub fn cookies_in_page(web: &Web, issued: &IssuedSession) -> [Cookie<'static>; 2] {
+    let (token, life) = (issued.token.expose().to_owned(), issued.kept_for);
+    let arrival = cookies::make_travelling(cookies::ARRIVAL, token, life.map(|life| life / SECOND));
+    [twin_of(web, &issued.token.digest(), life), arrival]
+}
+
+/// Whether the browser says that a person opens this as a page of its own, and not a page of others
+/// for them.
+fn is_visit(request: &HttpRequest) -> bool {
+    let says = |name: &str, word: &str| {
+        request.headers().get(name).is_some_and(|value| value.as_bytes() == word.as_bytes())
+    };
+    says("sec-fetch-mode", "navigate") && says("sec-fetch-dest", "document")
 }
 
 /// What a handler sees of the login state.
@@ -270,6 +299,33 @@ impl LoginState {
     /// Whether the browser has shown a twin, good or not.
     pub fn has_twin(&self) -> bool {
         cookies::read(&self.request, cookies::TWIN).is_some()
+    }
+
+    /// The live session of this browser; one that was taken inside an app's page arrives now.
+    pub async fn session_or_arrival(&self, web: &Web) -> Stored<Option<LiveSession>> {
+        let held = cookies::read(&self.request, cookies::ARRIVAL);
+        let (None, Some(held)) = (self.session(), held) else { return Ok(self.session()) };
+        // Otherwise any page could use it up, by a request whose answer sets no cookie of ours.
+        if !is_visit(&self.request) {
+            return Ok(None);
+        }
+        let arrived = match Token::parse(held) {
+            Some(held) => arrive(&web.app, &held).await?,
+            None => None,
+        };
+        let Some(issued) = arrived else {
+            self.request.extensions_mut().insert(NoArrival);
+            return Ok(None);
+        };
+        let (digest, now) = (issued.token.digest(), web.app.clock.now());
+        let found = sessions::find_live(&web.app.db, &digest, now).await?;
+        let Found::Live(live) = found else { return Ok(None) };
+        if self.begin(&issued).is_err() {
+            return Ok(None);
+        }
+        // Read again, as it is from here on: nothing of the copy at hand is shared.
+        let json = serde_json::to_value(&*live).ok();
+        Ok(json.and_then(|json| serde_json::from_value(json).ok()))
     }
 
     /// From now on this browser holds `issued`. Everything that was there before goes

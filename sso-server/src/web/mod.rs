@@ -146,6 +146,7 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                         POST,
                         resource("/tickets/redeem").route(post().to(api::tickets::redeem)),
                     ))
+                    .service(only(POST, resource("/logins").route(post().to(api::logins::log_in))))
                     .service(only(
                         GET,
                         resource("/app-sessions/{id}").route(get().to(api::app_sessions::status)),
@@ -188,6 +189,16 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                     .service(page(GET, resource("/login/done").route(get().to(pages::login::done))))
                     .service(page(
                         POST,
+                        resource("/login/continue").route(post().to(pages::go_on::submit)),
+                    ))
+                    .service(page(
+                        GET_POST,
+                        resource("/establish")
+                            .route(get().to(pages::establish::show))
+                            .route(post().to(pages::establish::submit)),
+                    ))
+                    .service(page(
+                        POST,
                         resource("/login/choose").route(post().to(pages::choose::submit)),
                     ))
                     .service(page(
@@ -195,6 +206,10 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                         resource("/logout")
                             .route(get().to(pages::logout::show))
                             .route(post().to(pages::logout::submit)),
+                    ))
+                    .service(page(
+                        GET,
+                        resource("/logout/bounce").route(get().to(pages::front_logout::bounce)),
                     ))
                     .service(page(GET, resource("/account").route(get().to(pages::account::show))))
                     .service(page(

@@ -174,7 +174,8 @@ async fn assert_audited(
         Event::UserDeleted => None,
         _ => Some(users::named(&passport.app, &walk.name).await.unwrap().id.to_string()),
     };
-    if answer.status == 401 && !walk.way.is_api() {
+    let by_app = matches!(walk.way, Way::LoginByApp | Way::TakenSession) && answer.status == 400;
+    if by_app || answer.status == 401 && !walk.way.is_api() && walk.way != Way::TakenSession {
         let why = format!("\"why\":\"{}\"", event.login_reason());
         let found = lines.iter().any(|line| {
             line.kind == "login.refused"

@@ -6,7 +6,7 @@ use harness::{Answer, Browser, Form, PASSWORD, Passport, TestApp};
 use serde_json::json;
 use sso_server::{
     config::Config,
-    domain::session_caps::OnExcess,
+    domain::{app::Silent, session_caps::OnExcess},
     flows::{
         apps::{self, ChangeApp},
         users::{self, AddUser},
@@ -43,6 +43,12 @@ pub enum Way {
     ChooseSession,
     /// "This was not me"
     SecureAccount,
+    /// "Continue as NAME?" at an app that asks first
+    AgreedEntry,
+    /// An app's server passes on name and password
+    LoginByApp,
+    /// And a browser takes the session that this began
+    TakenSession,
     AccountPage,
     /// The pages of an administrator
     Console,
@@ -50,7 +56,7 @@ pub enum Way {
     AppSessionStatus,
 }
 
-pub const ALL: [Way; 19] = [
+pub const ALL: [Way; 22] = [
     Way::PasswordLogin,
     Way::PasswordLoginIntoApp,
     Way::SilentRedirect,
@@ -66,10 +72,13 @@ pub const ALL: [Way; 19] = [
     Way::SetUpLink,
     Way::ChooseSession,
     Way::SecureAccount,
+    Way::LoginByApp,
+    Way::TakenSession,
     Way::AccountPage,
     Way::Console,
     Way::EndOtherSessions,
     Way::AppSessionStatus,
+    Way::AgreedEntry,
 ];
 
 /// Most sessions of a person; [`Way::ChooseSession`] wants one more.
@@ -133,7 +142,8 @@ impl Way {
                 | Self::SilentCheck
                 | Self::PageCheck
                 | Self::FrameCheck
-                | Self::ScriptCheck,
+                | Self::ScriptCheck
+                | Self::AgreedEntry,
                 _,
             ) => &[Person, Session, App],
             (Self::BrowserAssertion, _) => &[Person, Session, App],
@@ -142,6 +152,10 @@ impl Way {
             (Self::LoginAgain, Moment::BetweenTheSteps) => &[Person, Proof, App, Session],
             // INV-03: also what was proven before the account was blocked.
             (Self::ChooseSession, _) => &[Person, Proof],
+            (Self::LoginByApp, _) | (Self::TakenSession, Moment::BeforeTheFirstStep) => {
+                &[Person, Proof, App, Secret]
+            }
+            (Self::TakenSession, Moment::BetweenTheSteps) => &[Person, Session, App],
             (Self::SecureAccount, Moment::BeforeTheFirstStep) => &[Person, Proof],
             (Self::SecureAccount, Moment::BetweenTheSteps) => &[Person, Proof, Session],
             (Self::Redemption, Moment::BeforeTheFirstStep) => &[Person, Session, App, Secret],
@@ -163,6 +177,8 @@ impl Way {
                 | Self::PasswordLoginIntoApp
                 | Self::SetUpLink
                 | Self::ChooseSession
+                | Self::LoginByApp
+                | Self::TakenSession
         )
     }
 
@@ -178,6 +194,7 @@ impl Way {
                 | Self::ScriptCheck
                 | Self::BrowserAccounts
                 | Self::BrowserAssertion
+                | Self::LoginByApp
         )
     }
 
@@ -188,11 +205,10 @@ impl Way {
         let code = || answer.json()["code"].as_str().unwrap_or_default().to_owned();
         let outcome = match (self, status) {
             (_, 503) => Some(Outcome::Unavailable),
-            (Self::PasswordLogin | Self::SetUpLink | Self::ChooseSession, 303)
-                if to == "/account" =>
-            {
-                Some(Outcome::Entered)
-            }
+            (
+                Self::PasswordLogin | Self::SetUpLink | Self::ChooseSession | Self::TakenSession,
+                303,
+            ) if to == "/account" => Some(Outcome::Entered),
             (Self::SecureAccount, 303) if leads_to(to, "/account?done=secured") => {
                 Some(Outcome::Entered)
             }
@@ -201,6 +217,7 @@ impl Way {
                 Self::PasswordLoginIntoApp
                 | Self::SilentRedirect
                 | Self::SilentCheck
+                | Self::AgreedEntry
                 | Self::LoginAgain,
                 303,
             ) if answer.sent("ticket").is_some() => Some(Outcome::Entered),
@@ -235,16 +252,23 @@ impl Way {
                 Self::PasswordLoginIntoApp
                 | Self::SilentRedirect
                 | Self::SilentCheck
+                | Self::AgreedEntry
                 | Self::LoginAgain,
                 400,
             ) => Some(Outcome::Refused),
-            (Self::Redemption | Self::RepeatedRedemption, 200) => Some(Outcome::Entered),
+            (Self::Redemption | Self::RepeatedRedemption | Self::LoginByApp, 200) => {
+                Some(Outcome::Entered)
+            }
             (Self::AppSessionStatus, 200) => Some(match answer.json()["state"].as_str() {
                 Some("active") => Outcome::Entered,
                 Some("ended") => Outcome::Refused,
                 other => panic!("{other:?}"),
             }),
             (_, 400) if self.is_api() && code() == "invalid_ticket" => Some(Outcome::Refused),
+            (Self::LoginByApp, 400) if code() == "invalid_credentials" => Some(Outcome::Refused),
+            // The link is void: a plain login.
+            (Self::TakenSession, 303) if to == "/login" => Some(Outcome::Refused),
+            (Self::AgreedEntry, 303) if to.starts_with("/login?") => Some(Outcome::Refused),
             (_, 401) if self.is_api() && code() == "invalid_client" => Some(Outcome::Refused),
             (_, 403) if self.is_api() && code() == "account_disabled" => Some(Outcome::Refused),
             (Self::AccountPage | Self::Console, 200) => Some(Outcome::Entered),
@@ -337,6 +361,10 @@ impl Walk {
             Way::BrowserAssertion => {
                 hand = Hand::Account(users::named(&passport.app, name).await.unwrap().id.into());
             }
+            Way::LoginByApp | Way::TakenSession => {
+                let change = ChangeApp { may_login: Some(true), ..ChangeApp::default() };
+                apps::update(&passport.app, &app.id, change).await.unwrap();
+            }
             Way::EndOtherSessions | Way::SecureAccount => {
                 passport.signed_in(name).await;
             }
@@ -347,7 +375,15 @@ impl Walk {
             }
             _ => {}
         }
-        let (name, app) = (name.to_owned(), app.clone());
+        let app = match way {
+            // One of its own: others are not to be asked.
+            Way::AgreedEntry => {
+                let id = format!("asks-{name}");
+                passport.add_app_with(&id, |new| new.silent = Silent::AskFirst).await
+            }
+            _ => app.clone(),
+        };
+        let name = name.to_owned();
         Self { way, name, app, browser, new_secret: None, hand }
     }
 
@@ -368,13 +404,14 @@ impl Walk {
         let again = [("prompt", "login")];
         let path = match self.way {
             Way::PasswordLogin => "/login".to_owned(),
-            Way::PasswordLoginIntoApp | Way::Redemption => {
+            Way::PasswordLoginIntoApp | Way::Redemption | Way::AgreedEntry => {
                 format!("/login{}", self.app.login_query(&[]))
             }
             Way::LoginAgain => format!("/login{}", self.app.login_query(&again)),
             Way::EndOtherSessions => "/account".to_owned(),
             Way::SecureAccount => "/account/secure".to_owned(),
             Way::ChooseSession => return self.ask_for_room().await,
+            Way::TakenSession => return self.ask_for_the_session().await,
             Way::SetUpLink => {
                 let Hand::Link(link) = &self.hand else { panic!("{:?}", self.hand) };
                 assert_eq!(self.browser.get(&link.clone()).await.location(), "/setup");
@@ -386,6 +423,7 @@ impl Walk {
         let form = match self.way {
             Way::Redemption => None,
             Way::SetUpLink => page.forms("/setup").pop(),
+            Way::AgreedEntry => page.forms("/login/continue").pop(),
             Way::SecureAccount => page.forms("/account/secure").pop(),
             Way::EndOtherSessions => page
                 .forms("/account/sessions/end")
@@ -398,6 +436,17 @@ impl Walk {
             (None, Some(ticket)) => Hand::Ticket(ticket),
             (None, None) => Hand::Refused(page),
         };
+    }
+
+    /// The app passes the password on, and its page sends the browser to us.
+    async fn ask_for_the_session(&mut self) {
+        let answer = self.app.log_in(&self.name, PASSWORD).await;
+        if answer.status != 200 {
+            self.hand = Hand::Refused(answer);
+            return;
+        }
+        let page = self.browser.get(&TestApp::establish_path(&answer)).await;
+        self.hand = Hand::Form(page.form("/establish"));
     }
 
     /// Logs in where there are too many sessions already.
@@ -436,9 +485,11 @@ impl Walk {
                 redeem_under_key(&self.app, ticket).await
             }
             (Way::AppSessionStatus, Hand::AppSession(id)) => self.app.status(id).await,
-            (Way::EndOtherSessions | Way::ChooseSession, Hand::Form(form)) => {
-                self.browser.submit(form).await
-            }
+            (Way::LoginByApp, _) => self.app.log_in(&self.name, PASSWORD).await,
+            (
+                Way::EndOtherSessions | Way::ChooseSession | Way::TakenSession | Way::AgreedEntry,
+                Hand::Form(form),
+            ) => self.browser.submit(form).await,
             (Way::SecureAccount, Hand::Form(form)) => {
                 let form = form.clone().with("username", &self.name).with("password", PASSWORD);
                 let form = form.with("new", NEW_PASSWORD).with("repeat", NEW_PASSWORD);
@@ -493,12 +544,13 @@ impl Walk {
             app.secret.clone_from(secret);
         }
         match self.way {
-            Way::PasswordLogin | Way::SetUpLink | Way::AccountPage => {
+            Way::PasswordLogin | Way::SetUpLink | Way::AccountPage | Way::TakenSession => {
                 assert!(self.browser.clone().at(passport).is_signed_in().await, "{:?}", self.way);
             }
             Way::PasswordLoginIntoApp
             | Way::SilentRedirect
             | Way::SilentCheck
+            | Way::AgreedEntry
             | Way::LoginAgain => {
                 let redeemed = app.redeem(&answer.ticket()).await;
                 assert_eq!(redeemed.status, 200, "{:?}: {}", self.way, redeemed.body);
@@ -517,6 +569,12 @@ impl Walk {
             Way::BrowserAssertion => {
                 let answer = answer.json();
                 let redeemed = app.redeem_in_page(answer["token"].as_str().unwrap()).await;
+                assert_eq!(redeemed.status, 200, "{:?}: {}", self.way, redeemed.body);
+                assert_eq!(redeemed.json()["user"]["username"], self.name.as_str());
+            }
+            Way::LoginByApp => {
+                let ticket = answer.json()["ticket"].as_str().unwrap().to_owned();
+                let redeemed = app.redeem_in_page(&ticket).await;
                 assert_eq!(redeemed.status, 200, "{:?}: {}", self.way, redeemed.body);
                 assert_eq!(redeemed.json()["user"]["username"], self.name.as_str());
             }

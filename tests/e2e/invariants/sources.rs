@@ -72,7 +72,7 @@ fn no_loop_holds_the_connection_that_its_head_read_by() {
 #[test]
 fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
     let sources = sources();
-    let rows: [(&str, &[&str]); 24] = [
+    let rows: [(&str, &[&str]); 28] = [
         // A session begins or is renewed …
         ("INSERT INTO sessions", &["store/sessions/mod.rs"]),
         ("sessions SET digest", &["store/sessions/mod.rs"]),
@@ -81,7 +81,12 @@ fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
         // … for those who have proven who they are, and nobody else makes such a proof …
         (
             "issue_session(app,",
-            &["flows/choose_session.rs", "flows/log_in.rs", "flows/secure_account.rs"],
+            &[
+                "flows/choose_session.rs",
+                "flows/log_in.rs",
+                "flows/log_in_by_app.rs",
+                "flows/secure_account.rs",
+            ],
         ),
         (
             "Authenticated {",
@@ -91,6 +96,12 @@ fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
         ("INSERT INTO pending_logins", &["store/pending_logins.rs"]),
         ("pending_logins::insert(", &["flows/choose_session.rs"]),
         ("choose_session::offer(app,", &["flows/log_in.rs"]),
+        // … and of one that an app's server began, a browser gets the cookie by a link, once, and by
+        // nothing else …
+        ("sessions::hand_over(", &["flows/establish_session.rs"]),
+        ("INSERT INTO establish_links", &["store/establish_links.rs"]),
+        ("establish_links::insert(", &["flows/log_in_by_app.rs"]),
+        ("cookies::ARRIVAL", &["web/login_state.rs"]),
         // … and its end is written in one place.
         ("UPDATE sessions SET ended_at", &["store/sessions/mod.rs"]),
         ("UPDATE app_sessions SET ended_at", &["store/app_sessions.rs"]),
@@ -109,6 +120,7 @@ fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
                 "web/fedcm/accounts.rs",
                 "web/fedcm/assertion.rs",
                 "web/fedcm/disconnect.rs",
+                "web/in_page/establish.rs",
                 "web/in_page/question.rs",
                 "web/login_state.rs",
             ],
@@ -159,6 +171,7 @@ const ROUTES: &[(&str, &str, Kind)] = &[
     ("get", "/.well-known/passport-configuration", Kind::Public),
     ("get", "/.well-known/jwks.json", Kind::Public),
     ("post", "/api/v1/tickets/redeem", Kind::Way),
+    ("post", "/api/v1/logins", Kind::Way),
     ("get", "/api/v1/app-sessions/{id}", Kind::Way),
     ("post", "/api/v1/app-sessions/{id}/end", Kind::Act),
     ("get", "/api/v1/events", Kind::Asks),
@@ -180,10 +193,14 @@ const ROUTES: &[(&str, &str, Kind)] = &[
     ("get", "/login", Kind::Way),
     ("post", "/login", Kind::Way),
     ("get", "/login/done", Kind::Asks),
+    ("post", "/login/continue", Kind::Way),
+    ("get", "/establish", Kind::Asks),
+    ("post", "/establish", Kind::Way),
     ("post", "/login/choose", Kind::Way),
     ("get", "/logout", Kind::Asks),
     ("post", "/logout", Kind::Act),
     ("get", "/logout/progress", Kind::Asks),
+    ("get", "/logout/bounce", Kind::Asks),
     ("get", "/account", Kind::Way),
     ("get", "/account/secure", Kind::Asks),
     ("post", "/account/secure", Kind::Way),

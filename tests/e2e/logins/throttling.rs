@@ -352,7 +352,8 @@ async fn counters_are_always_locked_in_one_order() {
     let app = passport.app.clone();
     let ends = tokio::spawn(async move {
         let mut tx = app.db.write().await.unwrap();
-        let settled = throttles::settle(&mut tx, &account, Some(&network), now).await;
+        let settled =
+            throttles::settle(&mut tx, &account, std::slice::from_ref(&network), now).await;
         tx.commit().await.unwrap();
         settled
     });

@@ -14,6 +14,7 @@ use sso_server::web::{
         account::{AccountPage, ShownSession},
         choose::ChoosePage,
         error::ErrorPage,
+        establish::ContinuePage,
         login::{DonePage, LoginPage},
         login_request::Parameters,
         logout::{BackTo, LogoutPage, SignedOutPage},
@@ -76,6 +77,9 @@ fn all(value: &str) -> Vec<Drawn> {
         for (variant, page) in chooses(value) {
             draw("choose.html", variant, json!(page));
         }
+        for (variant, page) in continues(value) {
+            draw("continue.html", variant, json!(page));
+        }
         for (variant, page) in setups(value) {
             draw("setup.html", variant, json!(page));
         }
@@ -136,8 +140,10 @@ fn signed_out(value: &str) -> Vec<(&'static str, SignedOutPage)> {
         back_url: Some(format!("https://aw.example/?{value}")),
         back_name: Some(value.to_owned()),
         progress: progress(value),
+        frames: vec![format!("https://aw.example/out?{value}")],
     };
-    let nowhere = SignedOutPage { back_url: None, back_name: None, progress: None };
+    let (back_url, back_name, frames) = (None, None, vec![]);
+    let nowhere = SignedOutPage { back_url, back_name, progress: None, frames };
     vec![("no way back", nowhere), ("a way back", there)]
 }
 
@@ -164,6 +170,23 @@ fn progress(value: &str) -> Option<Progress> {
             app("over", None),
         ],
     })
+}
+
+fn continues(value: &str) -> Vec<(&'static str, ContinuePage)> {
+    let text = || value.to_owned();
+    let plain = || ContinuePage {
+        csrf: text(),
+        action: "/establish",
+        username: text(),
+        app_name: text(),
+        link: None,
+        instead_of: None,
+        parameters: Parameters::default(),
+        another: "/login?prompt=login".to_owned(),
+    };
+    let parameters = Parameters { app: Some(text()), state: Some(text()), ..Default::default() };
+    let full = ContinuePage { link: Some(text()), instead_of: Some(text()), parameters, ..plain() };
+    vec![("plain", plain()), ("full", full)]
 }
 
 fn chooses(value: &str) -> Vec<(&'static str, ChoosePage)> {
@@ -302,7 +325,13 @@ fn pages_hold_no_inline_script_or_style_and_lead_nowhere_foreign() {
                 assert!(!inline, "{name}: {attribute}");
             }
         }
-        assert_eq!(page.select(&select("style, iframe, object, embed, base")).count(), 0, "{name}");
+        assert_eq!(page.select(&select("style, object, embed, base")).count(), 0, "{name}");
+        // But for the apps that are told of a logout: unseen, and without script.
+        for frame in page.select(&select("iframe")) {
+            assert!(name.starts_with("signed_out.html"), "{name}");
+            assert_eq!(attribute(&frame, "sandbox"), "allow-same-origin", "{name}");
+            assert!(frame.value().attr("hidden").is_some(), "{name}");
+        }
         for script in page.select(&select("script")) {
             assert!(attribute(&script, "src").starts_with("/static/"), "{name}");
             assert_eq!(script.text().collect::<String>(), "", "{name}");

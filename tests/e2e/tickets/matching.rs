@@ -41,6 +41,9 @@ fn app() -> App {
         jsonp_since: None,
         old_browsers_since: None,
         may_end_user_since: None,
+        may_login_since: None,
+        asks_first_since: None,
+        front_logout_url: None,
         disabled_at: None,
         created_at: 0,
     }

@@ -2,7 +2,10 @@
 
 use harness::{Database, Passport, process::Home};
 use sso_server::{
-    domain::return_url::{Origin, ReturnUrl, UrlError, checked},
+    domain::{
+        app::Silent,
+        return_url::{Origin, ReturnUrl, UrlError, checked},
+    },
     flows::apps::{self, AddApp, AppsError},
 };
 
@@ -57,6 +60,9 @@ fn new_app<'a>(
         jsonp: false,
         old_browsers: false,
         may_end_user: false,
+        may_login: false,
+        silent: Silent::Always,
+        front_logout_url: None,
     }
 }
 

@@ -101,7 +101,7 @@ async fn select_live(db: &Db, digests: &[Digest]) -> Stored<Vec<Arc<LiveSession>
     static SQL: LazyLock<Padded> = LazyLock::new(|| {
         Padded::list(
             "SELECT s.id, s.digest, s.user_id, s.auth_time, s.amr, s.kept_since, s.last_seen_at,
-                    s.idle_until, s.expires_at, s.state, r.version
+                    s.idle_until, s.expires_at, s.state, r.version, u.app_flag
              FROM sessions s
              JOIN users u ON u.id = s.user_id AND u.disabled_at IS NULL
              JOIN registry r ON r.id = 'apps'
@@ -133,5 +133,6 @@ fn live_session(row: &AnyRow) -> Result<LiveSession, sqlx::Error> {
         expires_at: row.try_get(8)?,
         state: row.try_get(9)?,
         registry_version: row.try_get(10)?,
+        app_flag: row.try_get(11)?,
     })
 }

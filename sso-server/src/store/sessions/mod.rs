@@ -113,6 +113,48 @@ pub async fn renew(tx: &mut Tx, old: &Digest, renewal: Renewal<'_>) -> Stored<bo
     Ok(done.rows_affected() == 1)
 }
 
+/// A session that another browser holds from now on.
+#[derive(Clone, Debug)]
+pub struct HandedOver {
+    /// Its name.
+    pub id: SessionId,
+    /// Whose.
+    pub user: UserId,
+    /// Whether the cookie outlives the browser.
+    pub kept: bool,
+    /// Over from here on.
+    pub expires_at: Millis,
+}
+
+/// Gives a live session of an enabled account a new cookie, and nothing else: neither proof nor sign
+/// of life. Of two who hold the same `old`, one gets it (SECURITY-CASES S-05); `None` when there is no
+/// such session any more.
+pub async fn hand_over(
+    tx: &mut Tx,
+    old: &Digest,
+    new: &Digest,
+    now: Millis,
+) -> Stored<Option<HandedOver>> {
+    let row: Option<(String, String, Option<i64>, i64)> = sqlx::query_as(
+        "UPDATE sessions SET digest = $1
+         WHERE digest = $2 AND ended_at IS NULL AND idle_until > $3 AND expires_at > $3
+             AND EXISTS (SELECT 1 FROM users u WHERE u.id = sessions.user_id AND u.disabled_at IS NULL)
+         RETURNING id, user_id, kept_since, expires_at",
+    )
+    .bind(new.as_str())
+    .bind(old.as_str())
+    .bind(now)
+    .fetch_optional(&mut **tx)
+    .await?;
+    tx.changes(Change::Session(old.as_str().to_owned()));
+    Ok(row.map(|(id, user, kept, expires_at)| HandedOver {
+        id: id.into(),
+        user: user.into(),
+        kept: kept.is_some(),
+        expires_at,
+    }))
+}
+
 /// Reads a list written with blanks between, as `amr`.
 pub(super) fn words(text: &str) -> Vec<String> {
     text.split_ascii_whitespace().map(str::to_owned).collect()

@@ -55,6 +55,13 @@ impl ApiError {
         Self { retry_after: Some(retry_after), ..error }
     }
 
+    /// More than can be hashed. `jitter`, from 0 to 1: not all at the same moment.
+    pub fn busy(jitter: f64) -> Self {
+        let detail = "A great many people are signing in right now.";
+        let retry_after = Some(1 + (jitter * 3.0) as i64);
+        Self { retry_after, ..Self::new(ErrorCode::Unavailable, detail) }
+    }
+
     /// We do not know.
     pub fn unavailable(cause: impl fmt::Display) -> Self {
         let error = Self::new(
@@ -108,6 +115,7 @@ const fn title(code: ErrorCode) -> &'static str {
         ErrorCode::InvalidClient => "The app is not known by this id and secret",
         ErrorCode::InvalidToken => "The admin token is not accepted",
         ErrorCode::InvalidTicket => "The ticket is not accepted",
+        ErrorCode::InvalidCredentials => "Name or password are not accepted",
         ErrorCode::InvalidRequest => "The request is malformed",
         ErrorCode::AccountDisabled => "The account is disabled",
         ErrorCode::NotAllowed => "The app may not do this",

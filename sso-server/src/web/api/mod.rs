@@ -6,5 +6,6 @@ pub mod client;
 pub mod error;
 pub mod events;
 pub mod health;
+pub mod logins;
 pub mod tickets;
 pub mod well_known;

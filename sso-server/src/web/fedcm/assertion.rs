@@ -22,7 +22,7 @@ use super::{
     asker,
 };
 use crate::{
-    domain::token::is_base64url,
+    domain::{session::Acted, token::is_base64url},
     flows::{
         check_login::{session_of_twin, ticket_in_page},
         issue_ticket::IssueTicketError,
@@ -39,6 +39,14 @@ pub struct Asked {
     /// What the page gave the browser for us, as JSON. `nonce`, which went before it, is not read: one
     /// way to say a thing.
     params: Option<String>,
+    /// `false` when the person picked the account in the dialog.
+    is_auto_selected: Option<String>,
+}
+
+impl Asked {
+    fn was_picked(&self) -> bool {
+        self.is_auto_selected.as_deref() == Some("false")
+    }
 }
 
 /// Our part of `params`.
@@ -119,10 +127,16 @@ async fn find(
     let session = session.filter(|session| session.user.as_str() == asked.account_id);
     let Some(session) = session else { return Ok(Err(Refusal::AccessDenied)) };
     signing_keys::keep_up(app, &apps).await?;
-    match ticket_in_page(app, &session, &client, &params.challenge) {
+    // Whoever picked their account in the browser's dialog has been asked, by name; where the browser
+    // picked it by itself, nobody was.
+    let acted = if asked.was_picked() { Acted::Agreed } else { Acted::Not };
+    match ticket_in_page(app, &session, &client, &params.challenge, acted).await {
         Ok(ticket) => Ok(Ok(ticket)),
         // Its time was up just now.
-        Err(IssueTicketError::LoginRequired) => Ok(Err(Refusal::AccessDenied)),
+        Err(IssueTicketError::LoginRequired | IssueTicketError::AskFirst) => {
+            Ok(Err(Refusal::AccessDenied))
+        }
+        Err(IssueTicketError::Store(error)) => Err(error.into()),
         Err(IssueTicketError::AppDisabled) => Ok(Err(Refusal::UnauthorizedClient)),
         Err(IssueTicketError::Keys(error)) => Err(ApiError::unavailable(error)),
     }

@@ -19,6 +19,15 @@ pub enum Shape {
     Script,
 }
 
+/// How a page posts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Posted {
+    /// By `fetch`: it stays, and reads the answer.
+    ByScript,
+    /// By a form: our page takes its place.
+    ByForm,
+}
+
 /// What the browser says of our cookies in that page (Storage Access Headers).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StorageAccess {
@@ -94,6 +103,26 @@ impl<'a> Claim<'a> {
             (None, None) => false,
         };
         allowed && client.disabled_at.is_none() && known && self.is_by_script(shape)
+    }
+
+    /// Whether a script of a page sends this and wants to read the answer.
+    pub fn is_script(&self) -> bool {
+        self.fetch.is_some_and(|fetch| fetch.mode == "cors")
+    }
+
+    /// How a page of `client` posted this; `None` when it is not known that one did. Here the browser
+    /// must say all of it: one that does not is too old, and has the visit.
+    pub fn posted_by(&self, client: &Client) -> Option<Posted> {
+        let (origin, fetch) = (self.origin?, self.fetch?);
+        let known = client.disabled_at.is_none()
+            && client.origin(origin).is_some()
+            && self.referer.is_none_or(|url| is_page_of(client, url))
+            && matches!(fetch.site, "cross-site" | "same-site");
+        match (fetch.mode, fetch.dest) {
+            ("cors", "empty") if known => Some(Posted::ByScript),
+            ("navigate", "document") if known => Some(Posted::ByForm),
+            _ => None,
+        }
     }
 
     /// Whether a script asks, or a script element: not a picture, a frame, a page.

@@ -6,6 +6,7 @@ pub mod answer;
 pub mod asker;
 pub mod callback;
 pub mod check;
+pub mod establish;
 pub mod frame;
 pub mod question;
 pub mod script;

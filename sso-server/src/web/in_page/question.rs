@@ -14,6 +14,7 @@ use super::{answer, asker::StorageAccess};
 use crate::{
     domain::{
         app::{App as Client, AppId},
+        session::Acted,
         token::is_base64url,
     },
     flows::{
@@ -95,11 +96,15 @@ pub async fn find(
     let Some(client) = asker(&apps, asked.app, may) else { return Ok(Found::NotAPage) };
     let Some(session) = session else { return Ok(Found::Answer(without(twin, asked.storage))) };
     signing_keys::keep_up(app, &apps).await?;
-    match ticket_in_page(app, &session, &client, asked.challenge) {
+    match ticket_in_page(app, &session, &client, asked.challenge, Acted::Not).await {
         Ok(ticket) => Ok(Found::Answer(Check::SignedIn { ticket, state: asked.state.to_owned() })),
         // Its time was up just now.
         Err(IssueTicketError::LoginRequired) => Ok(Found::Answer(Check::SignedOut)),
+        // The person must be asked before this app knows them: what only our own page can, or a step
+        // that asks. Not "surely out", which would keep the page from every such step.
+        Err(IssueTicketError::AskFirst) => Ok(Found::Answer(Check::Unknown)),
         Err(IssueTicketError::AppDisabled) => Ok(Found::NotAPage),
+        Err(IssueTicketError::Store(error)) => Err(error.into()),
         Err(IssueTicketError::Keys(error)) => Err(ApiError::unavailable(error)),
     }
 }

@@ -13,6 +13,7 @@ use super::{
     },
     Page,
     error::PageError,
+    front_logout,
     progress::{self, Progress},
     see_other,
 };
@@ -159,7 +160,8 @@ pub async fn end(
         Some(id) if id == session.id.as_str() => {
             let ended = end_own_session(&web.app, &session.user, &session.id, why).await?;
             state.forget();
-            Ok(see_other(&on_to("/logout?", &web, ended)))
+            let front = front_logout::reference(&web, &session.id);
+            Ok(see_other(&on_to(&format!("/logout?front={front}&"), &web, ended)))
         }
         Some(id) => {
             let ended = end_own_session(&web.app, &session.user, &id.into(), why).await?;

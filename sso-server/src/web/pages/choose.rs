@@ -132,6 +132,7 @@ pub async fn submit(
         keep: false,
         current: state.session(),
         gives_up: read_chosen(&chosen),
+        app: None,
     };
     let device = cookies::read(&request, cookies::DEVICE);
     match choose_session(&web.app, &token, origin, device).await {

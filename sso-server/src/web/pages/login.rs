@@ -21,11 +21,15 @@ use super::{
     },
     Page, ShownAt, choose,
     error::PageError,
-    login_request::{LoginRequest, Parameters},
+    go_on,
+    login_request::{LoginRequest, Parameters, Question},
     see_other,
 };
 use crate::{
-    domain::{device::Device, session::LiveSession},
+    domain::{
+        device::Device,
+        session::{Acted, LiveSession},
+    },
     flows::{
         issue_session::Origin,
         log_in::{LoggedIn, Login, LoginError, log_in},
@@ -112,7 +116,7 @@ pub async fn show(
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let parameters = query.0?;
-    let session = state.session();
+    let session = state.session_or_arrival(&web).await?;
     let apps = match &session {
         Some(session) => web.app.db.apps_at(session.registry_version).await?,
         None => web.app.db.apps().await?,
@@ -121,8 +125,13 @@ pub async fn show(
     let login = LoginRequest::read(&parameters, &apps)?;
     match &login {
         Some(login) => {
-            if let Some(answer) = login.answer(&web.app, session.as_ref(), false).respond() {
-                return answer;
+            let answer = login.answer(&web.app, session.as_ref(), Acted::Not).await.respond();
+            match (answer, &session) {
+                (Ok(answer), _) => return answer,
+                (Err(Question::GoOn), Some(session)) => {
+                    return go_on::ask(&web, &request, session, login, parameters).await;
+                }
+                (Err(_), _) => {}
             }
         }
         None if session.is_some() && parameters.back().is_none() => {
@@ -185,6 +194,7 @@ pub async fn submit(
             keep: form.keep.is_some(),
             current: state.session(),
             gives_up: Vec::new(),
+            app: None,
         },
     };
     let logged_in = match log_in(&web.app, attempt).await {
@@ -254,8 +264,8 @@ pub(super) async fn enter(
                 Found::Live(fresh) => Some(fresh),
                 Found::Over(..) | Found::Nothing => None,
             };
-            let answer = login.answer(&web.app, fresh.as_deref(), true).respond();
-            answer.unwrap_or_else(|| Ok(see_other(&login.path())))?
+            let answer = login.answer(&web.app, fresh.as_deref(), Acted::Proved).await.respond();
+            answer.unwrap_or_else(|_| Ok(see_other(&login.path())))?
         }
     };
     let known = cookies::make(cookies::DEVICE, logged_in.device_cookie, Some(DEVICE_KEPT_SECONDS));

@@ -11,7 +11,7 @@ use crate::{
         Millis, SECOND,
         app::{App as Client, AppId},
         return_url::ReturnUrl,
-        session::{LiveSession, Prompt},
+        session::{Acted, LiveSession, Prompt},
         token::is_base64url,
     },
     flows::issue_ticket::{Demand, IssueTicketError, issue_ticket},
@@ -128,31 +128,37 @@ impl LoginRequest {
         Ok(Some(Self { client, return_to, state: state.to_owned(), challenge, prompt, max_age }))
     }
 
-    /// Sends the person back with a ticket, if the session satisfies the app. `asked` says that they
-    /// have just now been asked, by this request.
-    pub fn answer(&self, app: &App, session: Option<&LiveSession>, asked: bool) -> Answer {
+    /// Sends the person back with a ticket, if the session satisfies the app.
+    pub async fn answer(&self, app: &App, session: Option<&LiveSession>, acted: Acted) -> Answer {
         let Some(session) = session else { return self.without_ticket() };
         // A proof of this request is as fresh as can be: `max_age=0` would never be met, since some
         // time goes by between the proof and here. Who chose for a while which session ends has
         // proven it before.
         let just_now = app.clock.now() - session.auth_time <= JUST_NOW;
-        let (prompt, max_age) = match asked {
-            true if just_now => (Prompt::WhenNeeded, None),
-            true => (Prompt::WhenNeeded, self.max_age),
-            false => (self.prompt, self.max_age),
+        let (prompt, max_age) = match acted {
+            Acted::Proved if just_now => (Prompt::WhenNeeded, None),
+            Acted::Proved => (Prompt::WhenNeeded, self.max_age),
+            Acted::Agreed | Acted::Not => (self.prompt, self.max_age),
         };
         let demand = Demand {
             return_to: Some(&self.return_to),
             challenge: self.challenge.as_deref(),
             prompt,
             max_age,
+            acted,
         };
-        match issue_ticket(app, session, &self.client, demand) {
+        match issue_ticket(app, session, &self.client, demand).await {
             Ok(ticket) => {
                 Answer::Go(self.return_to.with(&[("ticket", &ticket), ("state", &self.state)]))
             }
             Err(IssueTicketError::LoginRequired) => self.without_ticket(),
+            // OpenID Connect Core 1.0 section 3.1.2.6: signed in, and a person is needed all the same.
+            Err(IssueTicketError::AskFirst) => match self.prompt {
+                Prompt::Never => self.refuse("interaction_required"),
+                Prompt::WhenNeeded | Prompt::Always => Answer::Ask(Question::GoOn),
+            },
             Err(IssueTicketError::AppDisabled) => Answer::Fail(PageError::UnknownApp),
+            Err(IssueTicketError::Store(error)) => Answer::Fail(error.into()),
             Err(IssueTicketError::Keys(error)) => {
                 tracing::error!(%error, "no ticket can be signed");
                 self.refuse("server_error")
@@ -178,7 +184,7 @@ impl LoginRequest {
         match self.prompt {
             // A definite "no session", so that the app does not ask again in a loop.
             Prompt::Never => self.refuse("login_required"),
-            Prompt::WhenNeeded | Prompt::Always => Answer::Ask,
+            Prompt::WhenNeeded | Prompt::Always => Answer::Ask(Question::SignIn),
         }
     }
 
@@ -187,24 +193,33 @@ impl LoginRequest {
     }
 }
 
+/// What a person is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Who they are, by the form.
+    SignIn,
+    /// Whether to go on under their name.
+    GoOn,
+}
+
 /// What to do about a request.
 #[derive(Debug)]
 pub enum Answer {
     /// Send the person to this URL, which begins with a proven one.
     Go(String),
     /// Ask the person.
-    Ask,
+    Ask(Question),
     /// Say on our own page what is wrong.
     Fail(PageError),
 }
 
 impl Answer {
-    /// The redirect or the error; `None` to ask the person.
-    pub fn respond(self) -> Option<Result<actix_web::HttpResponse, PageError>> {
+    /// The redirect or our own page's error; or what to ask the person.
+    pub fn respond(self) -> Result<Result<actix_web::HttpResponse, PageError>, Question> {
         match self {
-            Self::Go(location) => Some(Ok(see_other(&location))),
-            Self::Fail(error) => Some(Err(error)),
-            Self::Ask => None,
+            Self::Go(location) => Ok(Ok(see_other(&location))),
+            Self::Fail(error) => Ok(Err(error)),
+            Self::Ask(question) => Err(question),
         }
     }
 }

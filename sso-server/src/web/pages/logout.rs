@@ -1,6 +1,6 @@
 //! `/logout`: asks, ends the session everywhere, and says so.
 
-use actix_web::{HttpRequest, HttpResponse, web::Data};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web::Data};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -8,11 +8,13 @@ use super::{
         Web,
         address::Address,
         csrf,
+        headers::FormLeadsTo,
         input::{Form, Query},
         login_state::LoginState,
     },
     Page,
     error::PageError,
+    front_logout::{self, After, Chain},
     progress::{self, Progress},
     see_other,
 };
@@ -58,12 +60,8 @@ pub struct SignedOutPage {
     pub back_name: Option<String>,
     /// How far the apps have confirmed the logout.
     pub progress: Option<Progress>,
-}
-
-/// What stands in the URL after a logout.
-#[derive(Debug, Deserialize)]
-pub struct After {
-    logout: Option<String>,
+    /// Addresses of apps at which the browser tells them, too.
+    pub frames: Vec<String>,
 }
 
 /// What comes with the form.
@@ -87,10 +85,18 @@ pub async fn show(
     let back = query.0?;
     let Some(session) = state.session() else {
         let (back_url, back_name) = proven(&web, &back).await?.unzip();
-        let progress = progress::shown(&web, &request, after.0?.logout.as_deref()).await?;
-        let page = SignedOutPage { back_url, back_name, progress };
+        let after = after.0?;
+        let progress = progress::shown(&web, &request, after.logout.as_deref()).await?;
+        let frames = front_logout::frames(&web, &request, &after).await?;
+        let page = SignedOutPage { back_url, back_name, progress, frames };
         return Ok(Page::draw(&web, &request, "signed_out.html", &page)?.finish());
     };
+    // The form leads on, by redirects, through these.
+    if web.app.config.logout.bounce {
+        let apps = web.app.db.apps().await?;
+        let sources: Vec<String> = apps.front_logout_origins().collect();
+        request.extensions_mut().insert(FormLeadsTo(sources.join(" ")));
+    }
     // The way back is proven before the question, so that a wrong one is noticed at once.
     proven(&web, &back).await?;
     let mut connection = web.app.db.read().await?;
@@ -113,7 +119,7 @@ pub async fn submit(
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let form = form.0?;
-    let mut logout = None;
+    let (mut logout, mut front) = (None, None);
     if let Some(session) = state.session() {
         let binding = csrf::Binding::of(&request, Some(&session), &web);
         if !binding.accepts(&request, &web, PURPOSE, form.csrf.as_deref().unwrap_or_default()) {
@@ -123,13 +129,18 @@ pub async fn submit(
         let ended = end_session(&web.app, &session.id, Ending::by_user(&address)).await?;
         state.forget();
         logout = ended.logout.map(|id| progress::reference(&web, &id));
+        front = logout.as_ref().map(|_| front_logout::reference(&web, &session.id));
     }
     // By redirect, so that reloading the page asks nobody whether to send a form again.
     let back = BackTo { app: form.app, return_to: form.return_to, state: form.state };
-    let logout = logout.map(|logout| [("logout", logout)]);
+    let after = After { logout, front };
+    if web.app.config.logout.bounce && after.front.is_some() {
+        let chain = Chain::new(after, back).word();
+        return Ok(see_other(&format!("/logout/bounce?chain={chain}")));
+    }
     let parts = [
         serde_urlencoded::to_string(back).unwrap_or_default(),
-        serde_urlencoded::to_string(logout.unwrap_or_default()).unwrap_or_default(),
+        serde_urlencoded::to_string(after).unwrap_or_default(),
     ];
     let query = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("&");
     let mark = if query.is_empty() { "" } else { "?" };

@@ -139,7 +139,7 @@ pub(super) fn reference(web: &Web, logout: &LogoutId) -> String {
     format!("{logout}.{}", web.app.secrets.mac(PURPOSE, &[logout.as_str()]))
 }
 
-fn read_reference(web: &Web, text: &str) -> Option<LogoutId> {
+pub(super) fn read_reference(web: &Web, text: &str) -> Option<LogoutId> {
     let (id, stamp) = text.split_once('.')?;
     web.app.secrets.verify_mac(stamp, PURPOSE, &[id]).then(|| id.into())
 }

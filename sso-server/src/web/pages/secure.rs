@@ -112,6 +112,7 @@ pub async fn submit(
             keep: session.as_ref().is_some_and(|session| session.kept),
             current: state.session(),
             gives_up: Vec::new(),
+            app: None,
         },
     };
     let secured = match secure_account(&web.app, login, &form.new).await {

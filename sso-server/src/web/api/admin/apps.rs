@@ -40,6 +40,11 @@ pub struct AppJson {
     origins: Vec<String>,
     jsonp: bool,
     old_browsers: bool,
+    may_end_user: bool,
+    may_login: bool,
+    /// `always` or `ask_first`.
+    silent: &'static str,
+    front_logout_url: Option<String>,
     /// Live sessions at it.
     sessions: i64,
 }
@@ -60,6 +65,10 @@ async fn of(web: &Web, client: &Client) -> Result<AppJson, ApiError> {
         origins: client.origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
         jsonp: client.jsonp_since.is_some(),
         old_browsers: client.old_browsers_since.is_some(),
+        may_end_user: client.may_end_user_since.is_some(),
+        may_login: client.may_login_since.is_some(),
+        silent: client.silent().as_str(),
+        front_logout_url: client.front_logout_url.as_ref().map(|url| url.as_str().to_owned()),
         sessions: app_sessions::count_live_at(&mut connection, &client.id, now).await?,
     })
 }

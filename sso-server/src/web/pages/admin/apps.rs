@@ -57,6 +57,14 @@ pub struct ShownClient {
     pub jsonp: bool,
     /// Whether they may be known by their `Referer`.
     pub old_browsers: bool,
+    /// Whether it may end every session of a person.
+    pub may_end_user: bool,
+    /// Whether its server may pass on name and password.
+    pub may_login: bool,
+    /// Whether the first silent entry of each person asks.
+    pub asks_first: bool,
+    /// Where the browser tells it of a logout: scheme, host and port.
+    pub front_logout: Option<String>,
     /// Live sessions at it.
     pub sessions: i64,
     /// How pushing to it does: `ok`, `failing` or `dead`; `None` when nothing is pushed to it.
@@ -81,6 +89,10 @@ async fn shown(web: &Web, client: &Client) -> Result<ShownClient, PageError> {
         origins: client.origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
         jsonp: client.jsonp_since.is_some(),
         old_browsers: client.old_browsers_since.is_some(),
+        may_end_user: client.may_end_user_since.is_some(),
+        may_login: client.may_login_since.is_some(),
+        asks_first: client.asks_first_since.is_some(),
+        front_logout: client.front_logout_url.as_ref().map(|url| url.origin()),
         sessions: app_sessions::count_live_at(&mut connection, &client.id, now).await?,
         push: push.as_ref().map(PushState::word),
         listeners: listeners.into_iter().map(listener).collect(),
