@@ -14,6 +14,7 @@ pub mod load;
 pub mod passport;
 pub mod private_postgres;
 pub mod process;
+pub mod provider;
 pub mod raw;
 pub mod receiver;
 
@@ -25,6 +26,7 @@ pub use self::{
     passport::{PASSWORD, Passport},
     private_postgres::PrivatePostgres,
     process::Node,
+    provider::Provider,
     receiver::{Play, Receiver},
 };
 

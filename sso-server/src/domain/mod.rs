@@ -7,6 +7,7 @@ pub mod confirmation;
 pub mod device;
 pub mod events_url;
 pub mod id;
+pub mod identity;
 pub mod password;
 pub mod push;
 pub mod push_step;

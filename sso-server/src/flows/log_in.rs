@@ -19,6 +19,7 @@ use crate::{
         Millis,
         audit::{Act, Entry},
         id::{UserId, fresh_text},
+        identity::Proof,
         password::{Password, PasswordError},
         throttle::{Attempt, Policy, is_blocked},
         token::Digest,
@@ -189,8 +190,7 @@ pub(super) async fn prove<'a>(app: &'a App, login: &Login<'_>) -> Result<Proven<
     };
     let who = Authenticated {
         user: account.user.clone(),
-        password_set_at: account.password_set_at,
-        amr: &["pwd"],
+        proof: Proof::Password { set_at: account.password_set_at },
         attempt: Some(attempt),
         network: attempts.network,
     };
@@ -243,6 +243,8 @@ pub(super) async fn turned_away<T>(
     let why = match error {
         IssueSessionError::Disabled => "disabled",
         IssueSessionError::PasswordChanged => "wrong_password",
+        // Not after a password; a refusal all the same.
+        IssueSessionError::IdentityRemoved => "identity_removed",
         IssueSessionError::Blocked => "blocked",
         IssueSessionError::TooManySessions | IssueSessionError::ChooseWhichEnds => {
             "too_many_sessions"

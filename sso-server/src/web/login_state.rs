@@ -188,8 +188,9 @@ pub async fn keep_cookie(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let web = request.app_data::<Data<Web>>().cloned();
     let mut response = next.call(request).await?;
-    let (begun, twin) = {
+    let (begun, forgotten, twin) = {
         let noted = response.request().extensions();
+        let forgotten = noted.get::<Forgotten>().is_some();
         let make = |web: &Web, digest: &Digest, life: Option<Millis>| {
             let value = twin::make(&web.app.secrets, digest);
             cookies::make_twin(value, life.map(|life| life / SECOND))
@@ -204,8 +205,17 @@ pub async fn keep_cookie(
             }
             _ => None,
         };
-        (begun, twin)
+        (begun, forgotten, twin)
     };
+    if forgotten {
+        // A login that is under way at a provider ends with it (SECURITY-CASES S-13), and whose
+        // browser it was is not told to the next one.
+        let held = |name: &&str| cookies::read(response.request(), name).is_some();
+        let held: Vec<_> = [cookies::UPSTREAM, cookies::OPENID].into_iter().filter(held).collect();
+        for name in held {
+            response.response_mut().add_cookie(&cookies::remove(name))?;
+        }
+    }
     if let Some(Begun { kept_for: Some(life), .. }) = begun {
         let all: Vec<HeaderValue> = response.headers().get_all(SET_COOKIE).cloned().collect();
         response.headers_mut().remove(SET_COOKIE);
@@ -252,7 +262,7 @@ impl LoginState {
         Ok(())
     }
 
-    /// This browser holds nothing any more. To be called after a flow has ended the session: if
+    /// This browser holds nothing any more, nor what was under way in it. To be called after a flow has ended the session: if
     /// that failed, the cookie stays (SECURITY-CASES S-11).
     pub fn forget(&self) {
         self.session.purge();

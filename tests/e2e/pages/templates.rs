@@ -108,6 +108,7 @@ fn logins(value: &str) -> Vec<(&'static str, LoginPage)> {
         again: true,
         problem,
         notice,
+        openid: None,
     };
     let mut pages = vec![("empty", LoginPage::default())];
     for problem in ["refused", "malformed", "too-many", "too-many-sessions", "busy", "stale"] {

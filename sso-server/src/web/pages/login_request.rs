@@ -42,16 +42,31 @@ pub struct Parameters {
     pub max_age: Option<String>,
     /// Wanted languages.
     pub ui_locales: Option<String>,
-    /// Without an app: the page of the console that asks for the password.
+    /// Without an app: the page of the console or of the account that asks for the password.
     pub back: Option<String>,
 }
 
 impl Parameters {
-    /// Where to go on after a plain login: a page of our own console. Anything else is as if it were
-    /// not there; no other place is ever led to (SECURITY-CASES R-17).
+    /// Empty hidden fields are absent parameters.
+    pub fn given(self) -> Self {
+        let given = |field: Option<String>| field.filter(|text| !text.is_empty());
+        Self {
+            app: given(self.app),
+            return_to: given(self.return_to),
+            state: given(self.state),
+            challenge: given(self.challenge),
+            prompt: given(self.prompt),
+            max_age: given(self.max_age),
+            ui_locales: given(self.ui_locales),
+            back: given(self.back),
+        }
+    }
+
+    /// Where to go on after a plain login: a page of our own console or account. Anything else is as
+    /// if it were not there; no other place is ever led to (SECURITY-CASES R-17).
     pub fn back(&self) -> Option<&str> {
         let back = self.back.as_deref()?;
-        let page = back.strip_prefix("/admin")?;
+        let page = ["/admin", "/account"].iter().find_map(|area| back.strip_prefix(area))?;
         let ours = page.is_empty() || page.starts_with(['/', '?']);
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"/?&=%+-_.:~".contains(&b);
         let safe = back.len() <= 512 && back.bytes().all(plain);
