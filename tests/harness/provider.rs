@@ -5,10 +5,19 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::OnceLock,
 };
 
 use reqwest::{Client, redirect::Policy};
 use serde_json::Value;
+
+/// Runs the script, and ends when its standard input does: no test leaves one behind, however it ends.
+const WRAPPER: &str = "
+import os, runpy, sys, threading
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name='__main__')
+";
 
 /// A running provider; it ends with the value.
 pub struct Provider {
@@ -33,8 +42,10 @@ impl Provider {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/openid/op.py");
         // Debian's own interpreter: only that one has Debian's packages.
         let mut process = Command::new("/usr/bin/python3")
+            .args(["-c", WRAPPER])
             .arg(script)
             .arg("0")
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
@@ -44,8 +55,20 @@ impl Provider {
         let base = line.strip_prefix("READY ").map(str::trim);
         let base = base.expect("python3-openid is not installed: run the tests by `tests/run`");
         #[expect(clippy::disallowed_methods, reason = "a browser's way to the provider")]
-        let http = Client::builder().redirect(Policy::none()).no_proxy().build().unwrap();
+        let http = Client::builder()
+            .redirect(Policy::none())
+            .no_proxy()
+            // A connection belongs to one test's runtime, and this may outlive it.
+            .pool_max_idle_per_host(0)
+            .build()
+            .unwrap();
         Self { base: base.to_owned(), process, http }
+    }
+
+    /// One for all tests of a process that do not tell it anything.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Provider> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
     }
 
     /// Below its own identifier: `id/alice`.
@@ -109,4 +132,12 @@ impl Drop for Provider {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Where the page leads that says who is asked; it goes on by itself.
+pub fn next_step(asking: &crate::Answer) -> Option<String> {
+    let page = scraper::Html::parse_document(&asking.body);
+    let refresh = scraper::Selector::parse("meta[http-equiv=refresh]").unwrap();
+    let content = page.select(&refresh).next()?.value().attr("content")?;
+    Some(content.strip_prefix("0;url=")?.to_owned())
 }

@@ -148,3 +148,15 @@ pub async fn unconfigure_all(tx: &mut Tx) -> Stored<()> {
         .await?;
     Ok(())
 }
+
+/// The key that was to be renewed later is dead: now, unless the provider is failing.
+pub async fn hurry(tx: &mut Tx, op_endpoint: &str, version: &str, now: Millis) -> Stored<()> {
+    sqlx::query(
+        "UPDATE openid_wanted_associations SET next_try_at = $1 WHERE id = $2 AND tries = 0",
+    )
+    .bind(now)
+    .bind(id(op_endpoint, version).as_str())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

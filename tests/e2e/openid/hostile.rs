@@ -74,7 +74,7 @@ fn lies(scene: &Scene, other: &str) -> Vec<(String, &'static str, String)> {
         ["claimed_id", "identity", "return_to", "response_nonce", "op_endpoint", "assoc_handle"];
     for field in fields {
         lies.push((format!("{field} unsigned"), "unsign", json!([field]).to_string()));
-        lies.push((format!("{field} missing"), "presign", json!({ field: null }).to_string()));
+        lies.push((format!("{field} missing"), "postsign", json!({ field: null }).to_string()));
         lies.push((format!("{field} changed"), "postsign", json!({ field: "x" }).to_string()));
     }
     let own = &scene.provider.base;

@@ -9,3 +9,4 @@ mod first_login;
 mod hostile;
 mod providers;
 mod scene;
+mod seen;

@@ -125,10 +125,7 @@ pub async fn go_on(browser: &mut Browser, answer: Answer) -> Answer {
     if answer.status != 200 {
         return answer;
     }
-    let page = Html::parse_document(&answer.body);
-    let refresh = Selector::parse("meta[http-equiv=refresh]").unwrap();
-    let next = page.select(&refresh).next().unwrap().value().attr("content").unwrap();
-    let next = next.strip_prefix("0;url=").unwrap().to_owned();
+    let next = harness::provider::next_step(&answer).unwrap();
     browser.get(&next).await
 }
 

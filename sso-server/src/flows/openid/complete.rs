@@ -237,6 +237,7 @@ async fn note(
     }
     if let Some(handle) = verified.invalidated_handle() {
         openid_associations::remove(&mut tx, endpoint, handle).await?;
+        openid_wanted::hurry(&mut tx, endpoint, version, now).await?;
     }
     let row = openid_associations::longest_lasting(&mut tx, endpoint, version).await?;
     let known = row.is_some_and(|row| row.expires_at > seconds(now) + 15 * 60);
