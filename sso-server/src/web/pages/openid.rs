@@ -363,9 +363,15 @@ pub async fn complete(
     state: LoginState,
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
+    // No page that is drawn here, not even of an error, holds the message in its links.
+    request.extensions_mut().insert(ShownAt(String::new()));
     let Ok(response) = Response::from_get(&asked_for(&web, &request)) else {
         return Ok(Wish::default().back("openid-refused"));
     };
+    if response.parameter("t").is_none() && response.fields().is_empty() {
+        // The link to another language, of such a page.
+        return Ok(see_other(&format!("/login?{}", request.query_string())));
+    }
     let browser = cookies::read(&request, cookies::UPSTREAM).and_then(Token::parse);
     let session = state.session();
     let back = Return {
