@@ -1,5 +1,5 @@
-//! A real provider of OpenIDs: `tests/peers/openid/op.py`, on python3-openid, which approves everybody
-//! and can be told to misbehave.
+//! Real providers of OpenIDs: `tests/peers/openid/op.py`, on python3-openid, which approves everybody
+//! and can be told to misbehave; and a second one of another make.
 
 use std::{
     io::{BufRead, BufReader},
@@ -41,19 +41,27 @@ impl Provider {
     pub fn start() -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/openid/op.py");
         // Debian's own interpreter: only that one has Debian's packages.
-        let mut process = Command::new("/usr/bin/python3")
-            .args(["-c", WRAPPER])
-            .arg(script)
-            .arg("0")
+        Self::of(Command::new("/usr/bin/python3").args(["-c", WRAPPER]).arg(script).arg("0"))
+    }
+
+    /// Starts another one, which shares no line with the first: `op.pl`, on Net::OpenID::Server. It
+    /// takes no orders.
+    pub fn of_another_make() -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/openid/op.pl");
+        Self::of(Command::new("/usr/bin/perl").arg(script))
+    }
+
+    fn of(command: &mut Command) -> Self {
+        let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
-            .expect("python3 is not installed: run the tests by `tests/run`");
+            .expect("no interpreter: run the tests by `tests/run`");
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let base = line.strip_prefix("READY ").map(str::trim);
-        let base = base.expect("python3-openid is not installed: run the tests by `tests/run`");
+        let base = base.expect("its library is not installed: run the tests by `tests/run`");
         #[expect(clippy::disallowed_methods, reason = "a browser's way to the provider")]
         let http = Client::builder()
             .redirect(Policy::none())
@@ -129,7 +137,8 @@ impl Provider {
 
 impl Drop for Provider {
     fn drop(&mut self) {
-        let _ = self.process.kill();
+        // It ends when its input does.
+        drop(self.process.stdin.take());
         let _ = self.process.wait();
     }
 }

@@ -5,7 +5,7 @@ use super::{
     choose_session::{self, Choice},
     issue_session::{Authenticated, IssueSessionError, IssuedSession, Origin, issue_session},
     log_in::{LoggedIn, device_cookie, known_device},
-    past_deadlocks,
+    openid, past_deadlocks,
 };
 use crate::{
     app::App,
@@ -14,8 +14,9 @@ use crate::{
         audit::{Act, Entry},
         id::UserId,
         identity::{Identity, Proof},
+        throttle::Attempt,
     },
-    store::{StoreError, Tx, audit, identities},
+    store::{StoreError, Tx, audit, identities, throttles},
 };
 
 /// Why nobody is in.
@@ -110,7 +111,11 @@ async fn issue(
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let issued = match issue_session(app, &mut tx, who, origin, now).await {
-        Ok(session) => Issued::Session(session),
+        Ok(session) => {
+            let attempt = Attempt { counter: openid::counter(&origin.network), number: 0 };
+            throttles::give_back(&mut tx, &attempt).await?;
+            Issued::Session(session)
+        }
         Err(IssueSessionError::TooManySessions) => {
             let entry = refusal(app, &who.user, origin, "too_many_sessions");
             audit::append(&mut tx, &[entry], &app.random).await?;

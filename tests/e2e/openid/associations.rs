@@ -1,7 +1,13 @@
 //! Keys shared with providers: beside the logins, never in their way.
 
 use harness::{DAY, Database, HOUR, on_both};
-use sso_server::flows::openid::associations::{associate_due, want_configured};
+use sso_server::{
+    flows::{
+        openid::associations::{associate_due, want_configured},
+        replace_master_key::replace_master_key,
+    },
+    tokens::master_key::MasterKey,
+};
 
 use crate::scene::{Scene, problem};
 
@@ -191,4 +197,26 @@ async fn only_verified_logins_make_a_provider_wanted() {
     let answer = scene.log_in(&mut scene.browser(), "", &scene.provider.at("id/alice")).await;
     assert_eq!(problem(&answer), "openid-refused");
     assert_eq!(scene.passport.count(WANTED).await, 0);
+}
+
+// SECURITY-CASES K-01: what is sealed is sealed anew with everything else, and opens in its place only.
+#[actix_web::test]
+async fn keys_are_sealed_under_the_master_key() {
+    on_both(async |database| {
+        let scene = Scene::on(database).await;
+        verified(&scene, "id/alice").await;
+        scene.passport.until(KEYS, 1).await;
+        let app = &scene.passport.app;
+        let before = scene.passport.text("SELECT sealed_key FROM openid_associations").await;
+        let path = scene.passport.folder.path().join("other.key");
+        let other = MasterKey::load_or_create(&path, &app.random).unwrap();
+        let sealed = replace_master_key(app, &other).await.unwrap();
+        assert!(sealed >= 3, "{sealed}");
+        let after = scene.passport.text("SELECT sealed_key FROM openid_associations").await;
+        assert_ne!(before, after);
+        // This node still has the old key: what does not open is as if it were not there.
+        assert_eq!(handle(&scene, "id/alice").await, None);
+        verified(&scene, "id/alice").await;
+    })
+    .await;
 }

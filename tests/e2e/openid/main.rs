@@ -9,4 +9,5 @@ mod first_login;
 mod hostile;
 mod providers;
 mod scene;
+mod second_provider;
 mod seen;

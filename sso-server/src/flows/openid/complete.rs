@@ -26,7 +26,6 @@ use crate::{
         StoreError, Stored, audit, openid_associations, openid_nonces, openid_wanted,
         pending_upstream_logins,
         proven_identities::{self, ProvenIdentity},
-        throttles,
     },
     upstream::openid::{self, BACKEND, RelyingParty, profile},
 };
@@ -208,22 +207,17 @@ async fn believe(
         }
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let spent = note(app, pending, &verified, back).await?;
+    let spent = note(app, pending, &verified).await?;
     match openid::run(verified.redeem(spent, &ours.policy), &app.transport).await {
         Ok(person) => Ok(Ok(person)),
         Err(error) => Ok(Err(error.to_string())),
     }
 }
 
-/// Spends the nonce. With it: forgets a key that the provider itself has declared dead, notes that one
-/// would be of use (only here: an endpoint that nobody has logged in at makes us compute nothing,
-/// OPENID A14), and gives back the attempt that the network spent.
-async fn note(
-    app: &App,
-    pending: &Pending,
-    verified: &Verified,
-    back: &Return<'_>,
-) -> Stored<openid2::nonce::Spent> {
+/// Spends the nonce. With it: forgets a key that the provider itself has declared dead, and notes that
+/// one would be of use (only here: an endpoint that nobody has logged in at makes us compute nothing,
+/// OPENID A14).
+async fn note(app: &App, pending: &Pending, verified: &Verified) -> Stored<openid2::nonce::Spent> {
     let now = app.clock.now();
     let endpoint = pending.endpoint.op_endpoint.as_str();
     let version = pending.endpoint.version.as_str();
@@ -242,8 +236,6 @@ async fn note(
     let row = openid_associations::longest_lasting(&mut tx, endpoint, version).await?;
     let known = row.is_some_and(|row| row.expires_at > seconds(now) + 15 * 60);
     openid_wanted::want(&mut tx, endpoint, version, known, false, now).await?;
-    let counter = format!("openid:{}", back.origin.network);
-    throttles::give_back(&mut tx, &crate::domain::throttle::Attempt { counter, number: 0 }).await?;
     tx.commit().await?;
     if !known {
         app.association_wanted.notify_one();

@@ -15,6 +15,13 @@ use openid2::{
 
 use crate::{app::App, store::openid_associations::AssociationRow, tokens::association_key};
 
+/// Under which counter a network's logins are counted: those that came to something with an account
+/// that was there are given back, so that a town behind one address is not slowed down, and whoever
+/// makes accounts by the dozen is (SECURITY-CASES group Z).
+pub(super) fn counter(network: &str) -> String {
+    format!("openid:{network}")
+}
+
 /// Reads a key back. What does not open or does not fit is as if it were not there: the login goes on
 /// without, and the provider is asked instead.
 fn opened(app: &App, row: AssociationRow) -> Option<Association> {

@@ -9,7 +9,7 @@ use openid2::{
 use quick_cache::sync::Cache;
 use url::Url;
 
-use super::opened;
+use super::{counter, opened};
 use crate::{
     app::App,
     domain::{
@@ -112,7 +112,7 @@ impl FoundProviders {
 pub async fn start(app: &App, start: Start<'_>) -> Result<Outgoing, StartError> {
     let ours = app.openid.as_ref().ok_or(StartError::Off)?;
     let typed = UserInput::parse(start.typed)?;
-    let counter = format!("openid:{}", start.network);
+    let counter = counter(start.network);
     // A look before anybody is asked; what counts is decided with the writing.
     let until = throttles::blocked_until(&mut *app.db.read().await?, &counter).await?;
     let now = app.clock.now();

@@ -177,7 +177,8 @@ impl Wish {
 
     /// Back to where the box is, with a word about what went wrong.
     fn back(&self, problem: &str) -> HttpResponse {
-        let own = [("openid_identifier", self.typed.as_str()), ("problem", problem)];
+        let typed = if self.typed.len() <= MAX_INPUT { &*self.typed } else { "" };
+        let own = [("openid_identifier", typed), ("problem", problem)];
         let own = serde_urlencoded::to_string(own).unwrap_or_default();
         if self.adds {
             return see_other(&format!("{}?{own}", identities::PATH));
