@@ -12,7 +12,8 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use thirtyfour::{
-    By, ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver, WebElement,
+    By, CapabilitiesHelper, ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogLevel,
+    WebDriver, WebElement,
 };
 
 /// A chromedriver with one browser.
@@ -58,6 +59,11 @@ impl Chromium {
         Self::with_profile(look, profile).await
     }
 
+    /// Starts one in a private window: whatever is set, pages of other sites get none of our cookies.
+    pub async fn incognito(look: Look) -> Self {
+        Self::with(look, Arc::new(tempfile::tempdir().unwrap()), &["--incognito"]).await
+    }
+
     /// Closes it as a person does, and opens it again with the same profile: what is on disk stays,
     /// cookies that are to end with the browser do not.
     pub async fn reopen(self, look: Look) -> Self {
@@ -67,6 +73,10 @@ impl Chromium {
     }
 
     async fn with_profile(look: Look, profile: Arc<tempfile::TempDir>) -> Self {
+        Self::with(look, profile, &[]).await
+    }
+
+    async fn with(look: Look, profile: Arc<tempfile::TempDir>, more: &[&str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         // A group of their own, so that no browser outlives a failed test.
         let child = Command::new("chromedriver")
@@ -89,13 +99,15 @@ impl Chromium {
             "--disable-sync",
             "--hide-scrollbars",
         ];
-        for argument in arguments {
+        for argument in arguments.iter().chain(more) {
             wanted.add_arg(argument).unwrap();
         }
         wanted.add_arg(&format!("--user-data-dir={}", profile.path().display())).unwrap();
         wanted.add_arg(&format!("--window-size={},900", look.width)).unwrap();
         wanted.add_arg(&format!("--accept-lang={}", look.language)).unwrap();
         wanted.set_browser_log_level(LoggingPrefsLogLevel::All).unwrap();
+        // Its own sign-in dialog is ours to see and to answer (`fedcm.rs`).
+        wanted.set("fedcm:accounts", true).unwrap();
         let driver = loop {
             match WebDriver::new(format!("http://127.0.0.1:{port}"), wanted.clone()).await {
                 Ok(driver) => break driver,

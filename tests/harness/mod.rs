@@ -10,6 +10,7 @@ pub mod cable;
 pub mod chromium;
 pub mod database;
 pub mod faults;
+pub mod fedcm;
 pub mod load;
 pub mod passport;
 pub mod private_postgres;

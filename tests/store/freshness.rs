@@ -86,6 +86,7 @@ async fn a_change_to_the_person_and_to_the_session_is_seen_too() {
                 digest: &new,
                 amr: &["pwd"],
                 kept: true,
+                auth_time: NOON,
                 now: NOON,
                 idle_until: NOON + DAY,
             };

@@ -269,6 +269,7 @@ pub fn new_session<'a>(
         kept: true,
         device: &DEVICE,
         address: "203.0.113.7",
+        auth_time: NOON,
         now: NOON,
         idle_until,
         expires_at,

@@ -17,6 +17,9 @@ login-too-many-sessions = You are signed in on as many devices as is allowed. Si
 login-stale = This page had been open for too long. Please enter your password again.
 login-password-set = Your password is set. You can sign in now.
 login-admin-added = Passport is ready. Sign in with the account that you have just made.
+login-done-title = You are signed in
+login-done-lead = You can close this window and go on where you were.
+login-done-account = Go to your account
 
 choose-title = Which device makes room?
 choose-lead = You are signed in on as many devices as is allowed. Choose one to be signed out; this one takes its place.

@@ -17,6 +17,9 @@ login-too-many-sessions = 您已在允许数量的设备上登录。请先在其
 login-stale = 此页面打开时间过长，请重新输入密码。
 login-password-set = 密码已设置，现在可以登录。
 login-admin-added = Passport 已就绪，请用刚创建的账号登录。
+login-done-title = 您已登录
+login-done-lead = 您可以关闭此窗口，回到刚才的页面继续。
+login-done-account = 前往我的账号
 
 choose-title = 由哪台设备让出位置？
 choose-lead = 您已在允许数量的设备上登录。请选择一台设备退出登录，由本设备取代。

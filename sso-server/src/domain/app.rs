@@ -19,8 +19,13 @@ pub struct AppId(String);
 
 /// The text is not an app id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an app id is 1 to 64 characters of a-z, 0-9, - and _, beginning with a letter or digit")]
+#[error(
+    "an app id is 1 to 64 characters of a-z, 0-9, - and _, beginning with a letter or digit, and none of user, operator and clock"
+)]
 pub struct AppIdError;
+
+/// Who else ends sessions: in the audit log an app of that name would be taken for them.
+const RESERVED: &[&str] = &["user", "operator", "clock"];
 
 impl AppId {
     /// Reads an id from outside.
@@ -28,7 +33,8 @@ impl AppId {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
         let fits = (1..=64).contains(&text.len())
             && text.bytes().next().is_some_and(plain)
-            && text.bytes().all(|b| plain(b) || b == b'-' || b == b'_');
+            && text.bytes().all(|b| plain(b) || b == b'-' || b == b'_')
+            && !RESERVED.contains(&text);
         fits.then(|| Self(text.to_owned())).ok_or(AppIdError)
     }
 
@@ -122,7 +128,7 @@ mod tests {
         for good in ["aw", "b2", "my-site_3", &"x".repeat(64)] {
             assert!(AppId::parse(good).is_ok(), "{good}");
         }
-        for bad in ["", "AW", "a:b", "a b", "-a", "é", &"x".repeat(65)] {
+        for bad in ["", "AW", "a:b", "a b", "-a", "é", "operator", &"x".repeat(65)] {
             assert!(AppId::parse(bad).is_err(), "{bad:?}");
         }
     }

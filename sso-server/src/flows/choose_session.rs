@@ -56,8 +56,13 @@ pub(super) async fn offer(
     now: Millis,
 ) -> Stored<Choice> {
     let token = Token::fresh(&app.random);
-    let pending = PendingLogin { user: who.user.clone(), proof: who.proof.clone(), keep };
-    pending_logins::insert(tx, &token.digest(), &pending, now, now + OPEN_FOR).await?;
+    let pending = PendingLogin {
+        user: who.user.clone(),
+        proven_at: who.proven_at,
+        proof: who.proof.clone(),
+        keep,
+    };
+    pending_logins::insert(tx, &token.digest(), &pending, now + OPEN_FOR).await?;
     let sessions = sessions::live_of_user(tx, &who.user, now, SHOWN).await?;
     Ok(Choice { token, sessions })
 }
@@ -86,8 +91,13 @@ pub async fn choose_session(
             return Err(ChooseError::Void);
         }
     }
-    let who =
-        Authenticated { user: user.clone(), proof: pending.proof, attempt: None, network: None };
+    let who = Authenticated {
+        user: user.clone(),
+        proven_at: pending.proven_at,
+        proof: pending.proof,
+        attempt: None,
+        network: None,
+    };
     match issue_session(app, &mut tx, &who, &origin, now).await {
         Ok(session) => {
             tx.commit().await?;

@@ -25,6 +25,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Authenticated {
     pub(super) user: UserId,
+    /// When they proved it: the session's `auth_time` (OpenID Connect Core, section 2).
+    pub(super) proven_at: Millis,
     /// By what.
     pub(super) proof: Proof,
     /// The counted attempt that this login is, at the account or the known device; `None` when it
@@ -136,6 +138,7 @@ pub async fn issue_session(
             digest: &digest,
             amr: who.proof.amr(),
             kept: origin.keep,
+            auth_time: who.proven_at,
             now,
             idle_until: limits.idle_until(now, current.expires_at, origin.keep),
         };
@@ -165,6 +168,7 @@ pub async fn issue_session(
         kept: origin.keep,
         device: &origin.device,
         address: &origin.address,
+        auth_time: who.proven_at,
         now,
         idle_until: limits.idle_until(now, expires_at, origin.keep),
         expires_at,

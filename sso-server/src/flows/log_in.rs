@@ -190,6 +190,7 @@ pub(super) async fn prove<'a>(app: &'a App, login: &Login<'_>) -> Result<Proven<
     };
     let who = Authenticated {
         user: account.user.clone(),
+        proven_at: app.clock.now(),
         proof: Proof::Password { set_at: account.password_set_at },
         attempt: Some(attempt),
         network: attempts.network,

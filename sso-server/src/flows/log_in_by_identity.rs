@@ -48,7 +48,7 @@ pub async fn log_in_by_identity(
 ) -> Result<LoggedIn, IdentityLoginError> {
     let owner = identities::owner(&mut *app.db.read().await?, &identity.id()).await?;
     let user = owner.ok_or(IdentityLoginError::Unknown)?;
-    let who = authenticated(identity, &user);
+    let who = authenticated(identity, &user, app.clock.now());
     match past_deadlocks(IssueSessionError::is_victim, || issue(app, &who, origin)).await {
         Ok(Issued::Session(session)) => Ok(entered(app, &user, session, device)),
         Ok(Issued::TooManySessions) => Err(IdentityLoginError::TooManySessions),
@@ -68,12 +68,12 @@ pub async fn log_in_by_identity(
 pub(super) async fn first_login(
     app: &App,
     tx: &mut Tx,
-    identity: &Identity,
+    (identity, proven_at): (&Identity, Millis),
     user: &UserId,
     origin: &Origin,
     now: Millis,
 ) -> Result<IssuedSession, IssueSessionError> {
-    issue_session(app, tx, &authenticated(identity, user), origin, now).await
+    issue_session(app, tx, &authenticated(identity, user, proven_at), origin, now).await
 }
 
 /// With the cookie by which this browser is known from now on.
@@ -87,9 +87,10 @@ pub(super) fn entered(
     LoggedIn { session, device_cookie: device_cookie(app, user, known, app.clock.now()) }
 }
 
-fn authenticated(identity: &Identity, user: &UserId) -> Authenticated {
+fn authenticated(identity: &Identity, user: &UserId, proven_at: Millis) -> Authenticated {
     Authenticated {
         user: user.clone(),
+        proven_at,
         proof: Proof::Identity(identity.id()),
         // Guesses at the password say nothing about an identity, and it is none of them.
         attempt: None,

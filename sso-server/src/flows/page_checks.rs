@@ -13,7 +13,7 @@ use crate::domain::{MINUTE, Millis, SECOND, app::AppId};
 /// Most pairs of app and network that are counted.
 const PAIRS: usize = 10_000;
 
-type Counters = Cache<(AppId, String), Arc<Mutex<Minute>>>;
+type Counters = Cache<(Option<AppId>, String), Arc<Mutex<Minute>>>;
 
 /// The counters. They take no memory before the first page asks.
 #[derive(Debug, Default)]
@@ -26,9 +26,16 @@ struct Minute {
 }
 
 impl PageChecks {
-    /// One more. Seconds to wait, if there were `limit` of them this minute already.
-    pub fn count(&self, app: &AppId, network: String, limit: u32, now: Millis) -> Option<i64> {
-        let key = (app.clone(), network);
+    /// One more. Seconds to wait, if there were `limit` of them this minute already. Without an app:
+    /// the browser asks, and does not say for which.
+    pub fn count(
+        &self,
+        app: Option<&AppId>,
+        network: String,
+        limit: u32,
+        now: Millis,
+    ) -> Option<i64> {
+        let key = (app.cloned(), network);
         let counters = self.0.get_or_init(|| Cache::new(PAIRS));
         let counter = counters.get(&key).unwrap_or_else(|| {
             // Two that come together may make one each; the later one stays.
@@ -58,7 +65,7 @@ mod tests {
         let (aw, bw) = (AppId::parse("aw").unwrap(), AppId::parse("bw").unwrap());
         let checks = PageChecks::default();
         let now = 5 * MINUTE + 20 * SECOND;
-        let count = |app, network: &str, now| checks.count(app, network.to_owned(), 2, now);
+        let count = |app, network: &str, now| checks.count(Some(app), network.to_owned(), 2, now);
         assert_eq!([(); 3].map(|()| count(&aw, "192.0.2.1", now)), [None, None, Some(41)]);
         assert_eq!((count(&aw, "192.0.2.2", now), count(&bw, "192.0.2.1", now)), (None, None));
         assert_eq!(count(&aw, "192.0.2.1", 6 * MINUTE - 1), Some(1));

@@ -146,9 +146,16 @@ async fn write(
             .fact("identity", subject.as_str()),
     ];
     audit::append(&mut tx, &entries, &app.random).await?;
-    let session = first_login(app, &mut tx, &proven.identity, &id, &registration.origin, now)
-        .await
-        .map_err(RegisterError::Session)?;
+    let session = first_login(
+        app,
+        &mut tx,
+        (&proven.identity, proven.proven_at),
+        &id,
+        &registration.origin,
+        now,
+    )
+    .await
+    .map_err(RegisterError::Session)?;
     tx.commit().await?;
     Ok((entered(app, &id, session, registration.device_cookie), proven))
 }

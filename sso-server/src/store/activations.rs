@@ -2,8 +2,12 @@
 
 use client_sdk::wire::ActivationState;
 
-use super::{StoreError, Stored, Tx};
-use crate::domain::{Millis, app::App, id::UserId};
+use super::{Conn, StoreError, Stored, Tx};
+use crate::domain::{
+    Millis,
+    app::{App, AppId},
+    id::UserId,
+};
 
 /// Notes that a person has entered an app for the first time.
 pub async fn first_entry(tx: &mut Tx, user: &UserId, app: &App, now: Millis) -> Stored<()> {
@@ -22,6 +26,16 @@ pub async fn first_entry(tx: &mut Tx, user: &UserId, app: &App, now: Millis) -> 
         .execute(&mut **tx)
         .await?;
     Ok(())
+}
+
+/// The apps that have suspended a person.
+pub async fn suspended_at(conn: &mut Conn, user: &UserId) -> Stored<Vec<AppId>> {
+    let rows: Vec<(String,)> =
+        sqlx::query_as("SELECT app_id FROM activations WHERE user_id = $1 AND state = 'suspended'")
+            .bind(user.as_str())
+            .fetch_all(conn)
+            .await?;
+    Ok(rows.into_iter().map(|(id,)| AppId::stored(id)).collect())
 }
 
 /// Reads a stored state.

@@ -48,6 +48,16 @@ impl Snapshot {
         self.apps.values().any(|app| app.events_url.is_some())
     }
 
+    /// The apps whose pages may ask who is there: enabled, and with an origin. In the order of their
+    /// names, so that the same people get the same answer.
+    pub fn asking_in_page(&self) -> Vec<AppId> {
+        let asks = |app: &&Arc<App>| app.disabled_at.is_none() && !app.origins.is_empty();
+        let mut ids: Vec<AppId> =
+            self.apps.values().filter(asks).map(|app| app.id.clone()).collect();
+        ids.sort();
+        ids
+    }
+
     /// The version of the signing keys at that moment.
     pub fn keys_version(&self) -> i64 {
         self.keys_version

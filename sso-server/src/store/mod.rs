@@ -51,6 +51,7 @@ pub mod pending_logins;
 pub mod pending_upstream_logins;
 mod postgres;
 pub mod proven_identities;
+mod pulse;
 pub mod push_streams;
 pub mod redemptions;
 pub mod restores;
@@ -72,11 +73,13 @@ use std::{
 use sqlx::{Any, AnyConnection, AnyPool, Transaction, pool::PoolConnection};
 
 use self::{
-    commits::CommitWatch, grouped::GroupedWriter, session_cache::SessionCache, wakes::Wakes,
+    commits::CommitWatch, grouped::GroupedWriter, pulse::Pulse, session_cache::SessionCache,
+    wakes::Wakes,
 };
 pub use self::{
     migrate::{MigrateError, is_current, migrate},
     padded::MOST,
+    pulse::NOTICED_WITHIN,
     sessions::Found,
     sqlite::sqlite_path,
     wakes::{Topic, Waiter},
@@ -203,6 +206,7 @@ pub struct Db {
     wakes: Arc<Wakes>,
     apps: apps::Registry,
     distrusted: Distrust,
+    pulse: Pulse,
 }
 
 impl std::fmt::Debug for Db {
@@ -251,13 +255,17 @@ impl Db {
         self.wakes.close();
     }
 
-    /// Keeps waiting polls awake to what other processes write. Runs until dropped.
+    /// Keeps waiting polls awake to what other processes write, and knows whether the database can be
+    /// heard. Runs until dropped.
     pub async fn watch_for_news(&self, url: &str) {
         match &self.kind {
             Kind::Sqlite { watch, cache, .. } => {
                 wakes::watch_sqlite(&self.wakes, watch, cache).await;
             }
-            Kind::Postgres { .. } => wakes::watch_postgres(self, &self.wakes, url).await,
+            Kind::Postgres { .. } => {
+                let news = wakes::watch_postgres(self, &self.wakes, url);
+                tokio::join!(news, pulse::watch_postgres(self, url));
+            }
         }
     }
 

@@ -9,6 +9,8 @@ use crate::domain::{Millis, id::UserId, identity::Proof, token::Digest};
 pub struct PendingLogin {
     /// Who.
     pub user: UserId,
+    /// When they proved it.
+    pub proven_at: Millis,
     /// By what.
     pub proof: Proof,
     /// "Keep me signed in".
@@ -20,7 +22,6 @@ pub async fn insert(
     tx: &mut Tx,
     digest: &Digest,
     pending: &PendingLogin,
-    now: Millis,
     expires_at: Millis,
 ) -> Stored<()> {
     let (password_set_at, identity) = match &pending.proof {
@@ -34,8 +35,8 @@ pub async fn insert(
     )
     .bind(digest.as_str())
     .bind(pending.user.as_str())
-    .bind(pending.keep.then_some(now))
-    .bind(now)
+    .bind(pending.keep.then_some(pending.proven_at))
+    .bind(pending.proven_at)
     .bind(expires_at)
     .bind(password_set_at)
     .bind(identity)
@@ -47,17 +48,18 @@ pub async fn insert(
 /// Takes one that is still good and holds its row; `None` when it is used or too old. It is used up with the transaction that issues the session; if
 /// that is dropped, it waits on.
 pub async fn take(tx: &mut Tx, digest: &Digest, now: Millis) -> Stored<Option<PendingLogin>> {
-    let row: Option<(String, i64, Option<i64>, Option<String>)> = sqlx::query_as(
+    let row: Option<(String, i64, i64, Option<i64>, Option<String>)> = sqlx::query_as(
         "UPDATE pending_logins SET used_at = $1
          WHERE digest = $2 AND used_at IS NULL AND expires_at > $1
-         RETURNING user_id, password_set_at, kept_since, identity_id",
+         RETURNING user_id, created_at, password_set_at, kept_since, identity_id",
     )
     .bind(now)
     .bind(digest.as_str())
     .fetch_optional(&mut **tx)
     .await?;
-    Ok(row.map(|(user, set_at, kept, identity)| PendingLogin {
+    Ok(row.map(|(user, proven_at, set_at, kept, identity)| PendingLogin {
         user: user.into(),
+        proven_at,
         proof: match identity {
             None => Proof::Password { set_at },
             Some(id) => Proof::Identity(id.into()),

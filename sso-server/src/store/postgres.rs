@@ -9,8 +9,8 @@ use sqlx::{
 use tokio::time::timeout;
 
 use super::{
-    ACQUIRE_WITHIN, Db, Distrust, Kind, OpenError, Options, apps, sessions, wakes::Wakes,
-    without_password,
+    ACQUIRE_WITHIN, Db, Distrust, Kind, OpenError, Options, apps, pulse::Pulse, sessions,
+    wakes::Wakes, without_password,
 };
 
 /// A pooled connection that lay idle longer is asked whether it still lives.
@@ -84,6 +84,13 @@ impl Db {
         };
         let wakes = Arc::new(Wakes::default());
         let kind = Kind::Postgres { lookups: sessions::Lookups::default() };
-        Ok(Self { kind, readers, wakes, apps: apps::Registry::default(), distrusted })
+        Ok(Self {
+            kind,
+            readers,
+            wakes,
+            apps: apps::Registry::default(),
+            distrusted,
+            pulse: Pulse::default(),
+        })
     }
 }

@@ -8,6 +8,8 @@ use crate::domain::{Millis, identity::Identity, token::Digest};
 pub struct ProvenIdentity {
     /// What was proven.
     pub identity: Identity,
+    /// When.
+    pub proven_at: Millis,
     /// What the provider says of the person, as JSON.
     pub profile: String,
     /// What the page does, as JSON.
@@ -20,7 +22,6 @@ pub async fn insert(
     digest: &Digest,
     browser: &Digest,
     proven: &ProvenIdentity,
-    now: Millis,
     expires_at: Millis,
 ) -> Stored<()> {
     sqlx::query(
@@ -36,18 +37,18 @@ pub async fn insert(
     .bind(&proven.identity.provider)
     .bind(&proven.profile)
     .bind(&proven.context)
-    .bind(now)
+    .bind(proven.proven_at)
     .bind(expires_at)
     .execute(&mut **tx)
     .await?;
     Ok(())
 }
 
-type Row = (String, String, String, String, String, String);
+type Row = (String, String, String, String, String, String, i64);
 
-fn read((backend, subject, shown, provider, profile, context): Row) -> ProvenIdentity {
+fn read((backend, subject, shown, provider, profile, context, proven_at): Row) -> ProvenIdentity {
     let identity = Identity { backend, subject, shown, provider };
-    ProvenIdentity { identity, profile, context }
+    ProvenIdentity { identity, proven_at, profile, context }
 }
 
 /// One that is still good, for the form.
@@ -58,7 +59,7 @@ pub async fn find(
     now: Millis,
 ) -> Stored<Option<ProvenIdentity>> {
     let row: Option<Row> = sqlx::query_as(
-        "SELECT backend, subject, shown, provider, profile, context FROM proven_identities
+        "SELECT backend, subject, shown, provider, profile, context, created_at FROM proven_identities
          WHERE digest = $1 AND browser_digest = $2 AND used_at IS NULL AND expires_at > $3",
     )
     .bind(digest.as_str())
@@ -79,7 +80,7 @@ pub async fn take(
     let row: Option<Row> = sqlx::query_as(
         "UPDATE proven_identities SET used_at = $3
          WHERE digest = $1 AND browser_digest = $2 AND used_at IS NULL AND expires_at > $3
-         RETURNING backend, subject, shown, provider, profile, context",
+         RETURNING backend, subject, shown, provider, profile, context, created_at",
     )
     .bind(digest.as_str())
     .bind(browser.as_str())

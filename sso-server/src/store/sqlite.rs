@@ -14,7 +14,7 @@ use sqlx::{
 
 use super::{
     ACQUIRE_WITHIN, Db, Distrust, Kind, OpenError, Options, apps, commits::CommitWatch,
-    grouped::GroupedWriter, in_use, session_cache::SessionCache, wakes::Wakes,
+    grouped::GroupedWriter, in_use, pulse::Pulse, session_cache::SessionCache, wakes::Wakes,
 };
 
 pub(super) const WRITER_PRAGMAS: &[&str] = &[
@@ -82,6 +82,7 @@ impl Db {
             wakes,
             apps: apps::Registry::default(),
             distrusted: Distrust::default(),
+            pulse: Pulse::default(),
         })
     }
 }

@@ -4,8 +4,11 @@
 //! the silence of one that cannot be heard: a network that drops packets answers nothing, not even
 //! that it is broken (SECURITY-CASES W-07). Whoever asked then hears that nobody knows. What they
 //! had begun is done or is not, as when they had hung up themselves.
+//!
+//! A PostgreSQL that falls silent is noticed after [`NOTICED_WITHIN`], and every answer that waits is
+//! given then; the deadline is for all else.
 
-use std::time::Duration;
+use std::{future::pending, time::Duration};
 
 use actix_web::{
     Error,
@@ -14,7 +17,7 @@ use actix_web::{
     middleware::Next,
     web::Data,
 };
-use tokio::{pin, time::timeout};
+use tokio::{pin, select, time::sleep};
 
 use super::{Web, api::error::ApiError, input::BODY_WITHIN, pages::admin::doctor};
 use crate::upstream::openid;
@@ -24,6 +27,9 @@ use crate::upstream::openid;
 const WITHIN: Duration = Duration::from_secs(10);
 /// Longest wait for the apps of a logout, on the pages that follow one and in the API.
 const PROOF: Duration = Duration::from_secs(50);
+
+/// What waits for no database is answered by then, also while there is none.
+const GRACE: Duration = Duration::from_millis(200);
 
 /// Answers 503 instead of what does not come in time.
 pub async fn keep(
@@ -41,16 +47,24 @@ pub async fn keep(
     }
     let answer = next.call(request);
     pin!(answer);
-    match timeout(within, &mut answer).await {
-        Ok(answer) => answer,
-        Err(_) => {
-            // Before the connection goes back to the pool: it may never be heard of again.
-            if let Some(web) = web {
-                web.app.db.distrust();
-            }
-            Err(ApiError::unavailable("no answer within the deadline").into())
+    let silence = async {
+        sleep(GRACE).await;
+        match &web {
+            Some(web) => web.app.db.falls_silent().await,
+            None => pending().await,
         }
+    };
+    select! {
+        biased;
+        answer = &mut answer => return answer,
+        () = silence => {}
+        () = sleep(within) => {}
     }
+    // Before the connection goes back to the pool: it may never be heard of again.
+    if let Some(web) = web {
+        web.app.db.distrust();
+    }
+    Err(ApiError::unavailable("no answer within the deadline").into())
 }
 
 /// How long a route may wait for something to happen. By the bytes of the path: one that is spelt in

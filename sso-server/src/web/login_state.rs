@@ -18,7 +18,7 @@ use actix_web::{
     body::MessageBody,
     cookie::{Key, SameSite, time::Duration},
     dev::{Payload, ServiceRequest, ServiceResponse},
-    http::header::{HeaderValue, SET_COOKIE},
+    http::header::{HeaderName, HeaderValue, SET_COOKIE},
     middleware::Next,
     web::Data,
 };
@@ -178,6 +178,16 @@ struct Met {
 #[derive(Clone, Copy, Debug)]
 struct Forgotten;
 
+/// In the request's extensions: the browser has shown a cookie that names no live session.
+#[derive(Clone, Copy, Debug)]
+struct MetOver;
+
+/// Tells the browser whether anybody is signed in here (Login Status API, "HTTP Header API"). It asks us for
+/// nobody's sake while it knows that nobody is.
+const SET_LOGIN: HeaderName = HeaderName::from_static("set-login");
+const LOGGED_IN: HeaderValue = HeaderValue::from_static("logged-in");
+const LOGGED_OUT: HeaderValue = HeaderValue::from_static("logged-out");
+
 /// Gives the session cookie a life of its own when the person wants to be kept signed in (actix-session
 /// knows one lifetime for all), and its twin beside it. A browser whose session is older than twins are,
 /// or that has lost its own, gets one with its next page: without, its apps' pages would hear
@@ -188,7 +198,7 @@ pub async fn keep_cookie(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let web = request.app_data::<Data<Web>>().cloned();
     let mut response = next.call(request).await?;
-    let (begun, forgotten, twin) = {
+    let (begun, forgotten, twin, login) = {
         let noted = response.request().extensions();
         let forgotten = noted.get::<Forgotten>().is_some();
         let make = |web: &Web, digest: &Digest, life: Option<Millis>| {
@@ -205,7 +215,15 @@ pub async fn keep_cookie(
             }
             _ => None,
         };
-        (begun, forgotten, twin)
+        let (gone, over) = (noted.get::<Forgotten>(), noted.get::<MetOver>());
+        let login = match (&begun, gone, noted.get::<Met>(), over) {
+            (Some(_), ..) => Some(LOGGED_IN),
+            (None, Some(Forgotten), ..) => Some(LOGGED_OUT),
+            (None, None, Some(_), _) => Some(LOGGED_IN),
+            (None, None, None, Some(MetOver)) => Some(LOGGED_OUT),
+            (None, None, None, None) => None,
+        };
+        (begun, forgotten, twin, login)
     };
     if forgotten {
         // A login that is under way at a provider ends with it (SECURITY-CASES S-13), and whose
@@ -231,6 +249,9 @@ pub async fn keep_cookie(
     if let Some(twin) = twin {
         response.response_mut().add_cookie(&twin)?;
     }
+    if let Some(login) = login {
+        response.headers_mut().insert(SET_LOGIN, login);
+    }
     Ok(response)
 }
 
@@ -243,12 +264,22 @@ pub struct LoginState {
 impl LoginState {
     /// The live session of this browser, as of a moment ago.
     pub fn session(&self) -> Option<LiveSession> {
-        let session: LiveSession = self.session.get(SESSION).ok()??;
-        if cookies::read(&self.request, cookies::TWIN).is_none() {
+        let Some(session) = self.session.get::<LiveSession>(SESSION).ok()? else {
+            if cookies::read(&self.request, cookies::SESSION).is_some() || self.has_twin() {
+                self.request.extensions_mut().insert(MetOver);
+            }
+            return None;
+        };
+        if !self.has_twin() {
             let kept_until = session.kept.then_some(session.expires_at);
             self.request.extensions_mut().insert(Met { digest: session.digest(), kept_until });
         }
         Some(session)
+    }
+
+    /// Whether the browser has shown a twin, good or not.
+    pub fn has_twin(&self) -> bool {
+        cookies::read(&self.request, cookies::TWIN).is_some()
     }
 
     /// From now on this browser holds `issued`. Everything that was there before goes

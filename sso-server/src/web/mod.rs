@@ -1,5 +1,5 @@
 //! HTTP: one table of routes, pages for people ([`pages`]), an API for programs ([`api`]), questions of
-//! scripts in apps' pages ([`in_page`]).
+//! scripts in apps' pages ([`in_page`]), and of browsers on their own account ([`fedcm`]).
 //!
 //! The layers around every route, from outside in: the request log and the net under panics
 //! ([`log`]), the headers that every answer bears ([`headers`]), the door that refuses what no
@@ -13,6 +13,7 @@ pub mod cookies;
 pub mod csrf;
 pub mod deadline;
 pub mod door;
+pub mod fedcm;
 pub mod headers;
 pub mod in_page;
 pub mod input;
@@ -95,6 +96,38 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                 only(GET, resource("/check").route(get().to(in_page::check::check)))
                     .wrap(from_fn(deadline::keep)),
             )
+            // Browsers
+            .service(only(
+                GET,
+                resource("/.well-known/web-identity")
+                    .route(get().to(fedcm::description::well_known)),
+            ))
+            .service(
+                scope("/fedcm")
+                    .wrap(from_fn(deadline::keep))
+                    .service(only(
+                        GET,
+                        resource("/config.json").route(get().to(fedcm::description::config)),
+                    ))
+                    .service(only(
+                        GET,
+                        resource("/client-metadata")
+                            .route(get().to(fedcm::description::client_metadata)),
+                    ))
+                    .service(only(
+                        GET,
+                        resource("/accounts").route(get().to(fedcm::accounts::accounts)),
+                    ))
+                    .service(only(
+                        POST,
+                        resource("/assertion").route(post().to(fedcm::assertion::assert)),
+                    ))
+                    .service(only(
+                        POST,
+                        resource("/disconnect").route(post().to(fedcm::disconnect::disconnect)),
+                    ))
+                    .default_service(route().to(api::error::not_found)),
+            )
             .service(administering_calls().wrap(from_fn(deadline::keep)))
             .service(
                 scope("/api/v1")
@@ -142,6 +175,7 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                             .route(get().to(pages::login::show))
                             .route(post().to(pages::login::submit)),
                     ))
+                    .service(page(GET, resource("/login/done").route(get().to(pages::login::done))))
                     .service(page(
                         POST,
                         resource("/login/choose").route(post().to(pages::choose::submit)),

@@ -17,7 +17,7 @@ pub(crate) async fn stage(database: Database, people: usize, cheap_hashing: bool
     if !cheap_hashing {
         home.set("SSO_PASSWORD__MEMORY_KIB", "19456");
         home.set("SSO_PASSWORD__ITERATIONS", "2");
-        home.set("SSO_PASSWORD__NICENESS", "10");
+        home.set("SSO_PASSWORD__NICENESS", "19");
     }
     home.set("SSO_THROTTLE__ADDRESS_ATTEMPTS", "1000000");
     home.set("SSO_THROTTLE__PAGE_CHECKS_PER_MINUTE", "1000000000");

@@ -27,6 +27,10 @@ pub enum Way {
     PageCheck,
     /// The same by a script with a callback
     ScriptCheck,
+    /// The browser asks who is signed in (FedCM) …
+    BrowserAccounts,
+    /// … and for a ticket for a page
+    BrowserAssertion,
     /// `prompt=login` with a live session
     LoginAgain,
     Redemption,
@@ -47,13 +51,15 @@ pub enum Way {
     AppSessionStatus,
 }
 
-pub const ALL: [Way; 17] = [
+pub const ALL: [Way; 19] = [
     Way::PasswordLogin,
     Way::PasswordLoginIntoApp,
     Way::SilentRedirect,
     Way::SilentCheck,
     Way::PageCheck,
     Way::ScriptCheck,
+    Way::BrowserAccounts,
+    Way::BrowserAssertion,
     Way::LoginAgain,
     Way::Redemption,
     Way::RepeatedRedemption,
@@ -133,6 +139,7 @@ impl Way {
             (Self::SilentRedirect | Self::SilentCheck | Self::PageCheck | Self::ScriptCheck, _) => {
                 &[Person, Session, App]
             }
+            (Self::BrowserAssertion, _) => &[Person, Session, App],
             // The form is bound to the session; without one at first, it is a plain login.
             (Self::LoginAgain, Moment::BeforeTheFirstStep) => &[Person, Proof, App],
             (Self::LoginAgain, Moment::BetweenTheSteps) => &[Person, Proof, App, Session],
@@ -143,7 +150,9 @@ impl Way {
             (Self::Redemption, Moment::BeforeTheFirstStep) => &[Person, Session, App, Secret],
             (Self::Redemption, Moment::BetweenTheSteps) => &[Person, Session, App, Secret, Key],
             (Self::RepeatedRedemption, _) => &[Person, Session, App, Secret, Key],
-            (Self::AccountPage | Self::EndOtherSessions, _) => &[Person, Session],
+            (Self::AccountPage | Self::EndOtherSessions | Self::BrowserAccounts, _) => {
+                &[Person, Session]
+            }
             (Self::Console, _) => &[Person, Session, Admin],
             (Self::AppSessionStatus, _) => &[Person, Session, App, Secret],
         }
@@ -170,6 +179,8 @@ impl Way {
                 | Self::AppSessionStatus
                 | Self::PageCheck
                 | Self::ScriptCheck
+                | Self::BrowserAccounts
+                | Self::BrowserAssertion
         )
     }
 
@@ -216,6 +227,8 @@ impl Way {
             }
             // The app is gone: its pages are nobody's.
             (Self::PageCheck | Self::ScriptCheck, 403) => Some(Outcome::Refused),
+            (Self::BrowserAccounts | Self::BrowserAssertion, 200) => Some(Outcome::Entered),
+            (Self::BrowserAccounts, 401) | (Self::BrowserAssertion, 403) => Some(Outcome::Refused),
             // The form, with or without a word about what was typed; or: no such app.
             (Self::SilentRedirect, 200) => Some(Outcome::Refused),
             (
@@ -286,6 +299,7 @@ enum Hand {
     AppSession(String),
     /// On the way to the provider.
     Away(String),
+    Account(String),
     /// There was nothing in the way: the first step was the last.
     In(Answer),
     /// The first step was refused with this.
@@ -334,6 +348,9 @@ impl Walk {
             Way::ScriptCheck => {
                 let change = ChangeApp { jsonp: Some(true), ..ChangeApp::default() };
                 apps::update(&passport.app, &app.id, change).await.unwrap();
+            }
+            Way::BrowserAssertion => {
+                hand = Hand::Account(users::named(&passport.app, name).await.unwrap().id.into());
             }
             Way::EndOtherSessions | Way::SecureAccount => {
                 passport.signed_in(name).await;
@@ -435,6 +452,10 @@ impl Walk {
             (Way::SilentCheck, _) => self.app.send_with(&mut self.browser, &none).await,
             (Way::PageCheck, _) => self.app.check(&self.browser).await,
             (Way::ScriptCheck, _) => self.app.check_by_script(&self.browser, "cb").await,
+            (Way::BrowserAccounts, _) => harness::fedcm::accounts(&self.browser).await,
+            (Way::BrowserAssertion, Hand::Account(id)) => {
+                self.app.assertion(&self.browser, id).await
+            }
             (Way::AccountPage, _) => self.browser.get("/account").await,
             (Way::Console, _) => self.browser.get("/admin/people").await,
             (Way::Redemption, Hand::Ticket(ticket)) => self.app.redeem(ticket).await,
@@ -519,6 +540,16 @@ impl Walk {
             Way::PageCheck | Way::ScriptCheck => {
                 let ticket = harness::app::checked(answer)["ticket"].as_str().unwrap().to_owned();
                 let redeemed = app.redeem_in_page(&ticket).await;
+                assert_eq!(redeemed.status, 200, "{:?}: {}", self.way, redeemed.body);
+                assert_eq!(redeemed.json()["user"]["username"], self.name.as_str());
+            }
+            Way::BrowserAccounts => {
+                let user = users::named(&passport.app, &self.name).await.unwrap().id;
+                assert_eq!(answer.json()["accounts"][0]["id"], user.as_str());
+            }
+            Way::BrowserAssertion => {
+                let answer = answer.json();
+                let redeemed = app.redeem_in_page(answer["token"].as_str().unwrap()).await;
                 assert_eq!(redeemed.status, 200, "{:?}: {}", self.way, redeemed.body);
                 assert_eq!(redeemed.json()["user"]["username"], self.name.as_str());
             }

@@ -117,6 +117,7 @@ async fn no_late_write_reaches_an_ended_row() {
                 digest: &new,
                 amr: &["pwd"],
                 kept: true,
+                auth_time: now,
                 now,
                 idle_until: until,
             };

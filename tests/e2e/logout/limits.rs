@@ -143,6 +143,36 @@ async fn or_chooses_which_one_makes_room() {
     .await;
 }
 
+// The session counts as proven when the password was right, not when the choice was made; an app that
+// wants a fresher proof gets one.
+#[actix_web::test]
+async fn a_choice_proves_nothing_anew() {
+    on_both(async |database| {
+        let passport = limited(database, OnExcess::Ask).await;
+        let aw = passport.add_app("aw").await;
+        passport.signed_in("member").await;
+        for (max_age, enough) in [("300", true), ("299", false)] {
+            let mut browser = passport.browser();
+            let asked = log_in(&mut browser, &aw.login_query(&[("max_age", max_age)])).await;
+            let held = passport.text("SELECT id FROM sessions WHERE ended_at IS NULL").await;
+            let proven_at = passport.app.clock.now();
+            passport.advance(5 * harness::MINUTE);
+            let form = asked.form("/login/choose").with("end", &held);
+            let sent = browser.submit(&form).await;
+            let on = sent.location();
+            assert_eq!(on.contains("ticket="), enough, "{on}");
+            assert_eq!(on.starts_with("/login?app=aw&return_to="), !enough, "{on}");
+            if !enough {
+                let again = browser.get(on).await;
+                assert_eq!(again.status, 200, "the password once more: {}", again.text());
+            }
+            let auth_time = "SELECT auth_time FROM sessions WHERE ended_at IS NULL";
+            assert_eq!(passport.count(auth_time).await, proven_at);
+        }
+    })
+    .await;
+}
+
 // INV-02: what happens to the account between the question and the answer counts.
 #[actix_web::test]
 async fn a_choice_is_void_when_the_account_is_disabled_or_too_much_time_has_passed() {

@@ -15,7 +15,7 @@ use sso_server::web::{
         choose::ChoosePage,
         error::ErrorPage,
         identities::{IdentitiesPage, ShownIdentity},
-        login::LoginPage,
+        login::{DonePage, LoginPage},
         login_request::Parameters,
         logout::{BackTo, LogoutPage, SignedOutPage},
         openid::{AskingPage, OpenIdBox, ToProviderPage},
@@ -67,6 +67,7 @@ fn all(value: &str) -> Vec<Drawn> {
         for (variant, page) in logins(value) {
             draw("login.html", variant, json!(page));
         }
+        draw("login_done.html", "as it is", json!(DonePage {}));
         for (variant, page) in logouts(value) {
             draw("logout.html", variant, json!(page));
         }

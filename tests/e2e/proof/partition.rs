@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use harness::{Answer, Browser, Cable, Database, process::Home};
 use reqwest::Method;
+use sso_server::store::NOTICED_WITHIN;
 use tokio::time::timeout;
 
 use super::scene::{Scene, until};
 
-/// Far more than any request may take; a test that gets so far has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Twice as long as silence may go unnoticed, and half as long as anything else may take.
+const PATIENCE: Duration = NOTICED_WITHIN.saturating_mul(2);
 
 async fn answered(what: &str, browser: &mut Browser, method: Method, path: &str) -> Answer {
     let asked = browser.request(method, path, None, &[]);

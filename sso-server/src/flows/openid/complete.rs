@@ -253,12 +253,12 @@ async fn offer(
 ) -> Result<Token, CompleteError> {
     let browser = back.browser.ok_or(CompleteError::Void)?.digest();
     let profile = serde_json::to_string(&profile(person)).unwrap_or_default();
-    let proven = ProvenIdentity { identity, profile, context };
+    let proven_at: Millis = app.clock.now();
+    let proven = ProvenIdentity { identity, proven_at, profile, context };
     let token = Token::fresh(&app.random);
-    let now: Millis = app.clock.now();
+    let expires_at = proven_at + OPEN_FOR;
     let mut tx = app.db.write().await?;
-    proven_identities::insert(&mut tx, &token.digest(), &browser, &proven, now, now + OPEN_FOR)
-        .await?;
+    proven_identities::insert(&mut tx, &token.digest(), &browser, &proven, expires_at).await?;
     tx.commit().await?;
     Ok(token)
 }

@@ -38,7 +38,9 @@ pub struct NewSession<'a> {
     pub device: &'a Device,
     /// From where.
     pub address: &'a str,
-    /// Begins and counts as proven from here.
+    /// When the person proved who they are.
+    pub auth_time: Millis,
+    /// Begins here.
     pub now: Millis,
     /// Idle from here on.
     pub idle_until: Millis,
@@ -51,7 +53,7 @@ pub async fn insert(tx: &mut Tx, new: NewSession<'_>) -> Stored<()> {
     sqlx::query(
         "INSERT INTO sessions (id, digest, user_id, auth_time, amr, kept_since, device, device_class,
              address, state, created_at, last_seen_at, idle_until, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '{}', $4, $4, $10, $11)",
+         VALUES ($1, $2, $3, $12, $5, $6, $7, $8, $9, '{}', $4, $4, $10, $11)",
     )
     .bind(new.id.as_str())
     .bind(new.digest.as_str())
@@ -64,6 +66,7 @@ pub async fn insert(tx: &mut Tx, new: NewSession<'_>) -> Stored<()> {
     .bind(new.address)
     .bind(new.idle_until)
     .bind(new.expires_at)
+    .bind(new.auth_time)
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -80,7 +83,9 @@ pub struct Renewal<'a> {
     pub amr: &'a [&'a str],
     /// Whether the cookie outlives the browser.
     pub kept: bool,
-    /// Proven at.
+    /// When the person proved it.
+    pub auth_time: Millis,
+    /// Renewed at.
     pub now: Millis,
     /// Idle from here on.
     pub idle_until: Millis,
@@ -90,7 +95,7 @@ pub struct Renewal<'a> {
 /// has ended meanwhile.
 pub async fn renew(tx: &mut Tx, old: &Digest, renewal: Renewal<'_>) -> Stored<bool> {
     let done = sqlx::query(
-        "UPDATE sessions SET digest = $1, auth_time = $2, amr = $3, kept_since = $4,
+        "UPDATE sessions SET digest = $1, auth_time = $8, amr = $3, kept_since = $4,
              last_seen_at = $2, idle_until = $5
          WHERE id = $6 AND digest = $7 AND ended_at IS NULL",
     )
@@ -101,6 +106,7 @@ pub async fn renew(tx: &mut Tx, old: &Digest, renewal: Renewal<'_>) -> Stored<bo
     .bind(renewal.idle_until)
     .bind(renewal.id.as_str())
     .bind(old.as_str())
+    .bind(renewal.auth_time)
     .execute(&mut **tx)
     .await?;
     tx.changes(Change::Session(old.as_str().to_owned()));

@@ -117,7 +117,8 @@ fn is_page_of(client: &Client, url: &str) -> bool {
     client.origins.iter().any(|origin| url.strip_prefix(origin.as_str()).is_some_and(below))
 }
 
-fn once<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Unclear> {
+/// The one value of a header; `None` when it is not there.
+pub fn once<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Unclear> {
     let mut all = headers.get_all(name);
     let Some(first) = all.next() else { return Ok(None) };
     match all.next() {

@@ -134,7 +134,7 @@ async fn find(
     if let Ok(id) = AppId::parse(&asked.app) {
         let network = Address::of(request, &web.proxies).network();
         let limit = app.config.throttle.page_checks_per_minute;
-        if let Some(seconds) = app.page_checks.count(&id, network, limit, app.clock.now()) {
+        if let Some(seconds) = app.page_checks.count(Some(&id), network, limit, app.clock.now()) {
             return Ok(Found::TooMany(seconds));
         }
     }

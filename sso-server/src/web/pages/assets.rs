@@ -3,7 +3,8 @@
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{
-        CACHE_CONTROL, CONTENT_TYPE, ETag, EntityTag, Header, HeaderName, HeaderValue, IfNoneMatch,
+        CACHE_CONTROL, CONTENT_TYPE, CROSS_ORIGIN_RESOURCE_POLICY, ETag, EntityTag, Header,
+        HeaderName, HeaderValue, IfNoneMatch,
     },
     web::Path,
 };
@@ -33,6 +34,7 @@ pub async fn file(name: Path<String>, request: HttpRequest) -> Result<HttpRespon
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
         _ => return Err(PageError::NotFound),
     };
     let current = url(&name).ends_with(&format!("?{}", request.query_string()));
@@ -48,6 +50,10 @@ pub async fn file(name: Path<String>, request: HttpRequest) -> Result<HttpRespon
     response.insert_header((CACHE_CONTROL, cache)).insert_header(ETag(tag));
     if known {
         return Ok(response.finish());
+    }
+    if kind == "image/png" {
+        // For the browser's sign-in dialog, which it draws on behalf of another site's page.
+        response.insert_header((CROSS_ORIGIN_RESOURCE_POLICY, "cross-origin"));
     }
     Ok(response.insert_header((CONTENT_TYPE, kind)).body(file.data.into_owned()))
 }

@@ -37,6 +37,9 @@ use crate::{
 
 /// Names the form in its token.
 const PURPOSE: &str = "login";
+/// Where a login ends that the browser has opened in a window of its own (FedCM): the page tells it
+/// to close the window.
+pub const DONE: &str = "/login/done";
 /// A browser is known for a year after its last login.
 const DEVICE_KEPT_SECONDS: i64 = 365 * 24 * 3600;
 
@@ -131,6 +134,11 @@ pub async fn show(
         None if session.is_some() && parameters.back().is_none() => {
             return Ok(see_other("/account"));
         }
+        // The browser has asked because it had no twin to show; with this answer it gets one. Who has
+        // one is here for another account.
+        None if session.is_some() && parameters.back() == Some(DONE) && !state.has_twin() => {
+            return Ok(see_other(DONE));
+        }
         None => {}
     }
     let extra = extra.0.unwrap_or_default();
@@ -222,6 +230,22 @@ pub async fn submit(
     enter(&web, &state, login.as_ref(), otherwise, logged_in).await
 }
 
+/// What `login_done.html` shows: nothing but words.
+#[derive(Debug, Serialize)]
+pub struct DonePage {}
+
+/// `GET /login/done`
+pub async fn done(
+    web: Data<Web>,
+    state: LoginState,
+    request: HttpRequest,
+) -> Result<HttpResponse, PageError> {
+    if state.session().is_none() {
+        return Ok(see_other("/login"));
+    }
+    Ok(Page::draw(&web, &request, "login_done.html", &DonePage {})?.finish())
+}
+
 /// Somebody is in: the cookies, and on to the app that they wanted to enter, or `otherwise`.
 pub(super) async fn enter(
     web: &Web,
@@ -241,7 +265,7 @@ pub(super) async fn enter(
                 Found::Over(..) | Found::Nothing => None,
             };
             let answer = login.answer(&web.app, fresh.as_deref(), true).respond();
-            answer.unwrap_or_else(|| Ok(see_other("/login")))?
+            answer.unwrap_or_else(|| Ok(see_other(&login.path())))?
         }
     };
     let known = cookies::make(cookies::DEVICE, logged_in.device_cookie, Some(DEVICE_KEPT_SECONDS));

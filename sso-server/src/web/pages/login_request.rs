@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{error::PageError, see_other};
+use super::{error::PageError, login::DONE, see_other};
 use crate::{
     app::App,
     domain::{
+        Millis, SECOND,
         app::{App as Client, AppId},
         return_url::ReturnUrl,
         session::{LiveSession, Prompt},
@@ -19,6 +20,9 @@ use crate::{
 
 /// Longest `state`, in bytes.
 const STATE_MAX: usize = 512;
+
+/// A proof that is not older is one of this request.
+const JUST_NOW: Millis = 10 * SECOND;
 
 /// Whether it can be a `state`.
 pub fn is_state(text: &str) -> bool {
@@ -42,7 +46,7 @@ pub struct Parameters {
     pub max_age: Option<String>,
     /// Wanted languages.
     pub ui_locales: Option<String>,
-    /// Without an app: the page of the console or of the account that asks for the password.
+    /// Without an app: the page that asked for the login.
     pub back: Option<String>,
 }
 
@@ -62,10 +66,14 @@ impl Parameters {
         }
     }
 
-    /// Where to go on after a plain login: a page of our own console or account. Anything else is as
-    /// if it were not there; no other place is ever led to (SECURITY-CASES R-17).
+    /// Where to go on after a plain login: a page of our own console or account, or the end of a login
+    /// in a window of the browser's. Anything else is as if it were not there; no other place is ever
+    /// led to (SECURITY-CASES R-17).
     pub fn back(&self) -> Option<&str> {
         let back = self.back.as_deref()?;
+        if back == DONE {
+            return Some(back);
+        }
         let page = ["/admin", "/account"].iter().find_map(|area| back.strip_prefix(area))?;
         let ours = page.is_empty() || page.starts_with(['/', '?']);
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"/?&=%+-_.:~".contains(&b);
@@ -140,9 +148,14 @@ impl LoginRequest {
     pub fn answer(&self, app: &App, session: Option<&LiveSession>, asked: bool) -> Answer {
         let Some(session) = session else { return self.without_ticket() };
         // A proof of this request is as fresh as can be: `max_age=0` would never be met, since some
-        // time goes by between the proof and here.
-        let (prompt, max_age) =
-            if asked { (Prompt::WhenNeeded, None) } else { (self.prompt, self.max_age) };
+        // time goes by between the proof and here. Who chose for a while which session ends has
+        // proven it before.
+        let just_now = app.clock.now() - session.auth_time <= JUST_NOW;
+        let (prompt, max_age) = match asked {
+            true if just_now => (Prompt::WhenNeeded, None),
+            true => (Prompt::WhenNeeded, self.max_age),
+            false => (self.prompt, self.max_age),
+        };
         let demand = Demand {
             return_to: Some(&self.return_to),
             challenge: self.challenge.as_deref(),
@@ -160,6 +173,20 @@ impl LoginRequest {
                 self.refuse("server_error")
             }
         }
+    }
+
+    /// Where the same is asked once more, of somebody whose proof is too old by now.
+    pub fn path(&self) -> String {
+        let parameters = Parameters {
+            app: Some(self.client.id.to_string()),
+            return_to: Some(self.return_to.as_str().to_owned()),
+            state: Some(self.state.clone()),
+            challenge: self.challenge.clone(),
+            max_age: self.max_age.map(|seconds| seconds.to_string()),
+            ..Parameters::default()
+        };
+        // Texts and nothing else: they can always be written.
+        format!("/login?{}", serde_urlencoded::to_string(&parameters).unwrap_or_default())
     }
 
     fn without_ticket(&self) -> Answer {
