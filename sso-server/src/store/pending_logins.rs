@@ -48,7 +48,8 @@ pub async fn insert(
 /// Takes one that is still good and holds its row; `None` when it is used or too old. It is used up with the transaction that issues the session; if
 /// that is dropped, it waits on.
 pub async fn take(tx: &mut Tx, digest: &Digest, now: Millis) -> Stored<Option<PendingLogin>> {
-    let row: Option<(String, i64, i64, Option<i64>, Option<String>)> = sqlx::query_as(
+    type Row = (String, i64, i64, Option<i64>, Option<String>);
+    let row: Option<Row> = sqlx::query_as(
         "UPDATE pending_logins SET used_at = $1
          WHERE digest = $2 AND used_at IS NULL AND expires_at > $1
          RETURNING user_id, created_at, password_set_at, kept_since, identity_id",
