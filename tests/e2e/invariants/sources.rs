@@ -79,7 +79,7 @@ fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
         ),
         // (an identity is proven by its provider, and opens an account or becomes one's own) …
         ("log_in_by_identity(app,", &["flows/openid/complete.rs"]),
-        ("first_login(app,", &["flows/register.rs"]),
+        ("first_login(", &["flows/log_in_by_identity.rs", "flows/register.rs"]),
         ("INSERT INTO identities", &["store/identities.rs"]),
         ("identities::insert(", &["flows/add_identity.rs", "flows/register.rs"]),
         ("add_identity(app,", &["flows/openid/complete.rs"]),
