@@ -54,7 +54,8 @@ fn seen(answer: &Answer, name: &str) -> (u16, BTreeMap<String, String>, String) 
         assert!(!token.is_empty());
         body = body.replace(&token, "(token)");
     }
-    let body = body.replace(name, "(name)");
+    // Where it was typed: "remember" is nobody's name.
+    let body = body.replace(&format!("value=\"{name}\""), "value=\"(name)\"");
     (answer.status.as_u16(), headers, body)
 }
 
