@@ -53,6 +53,24 @@
 //! Register it at Passport with
 //! `sso-server app add aw --name Aw --return-to http://aw.localhost:8801/sso/callback`.
 //!
+//! # Within the page
+//! `<script defer src="{passport}/sso.js" data-app="aw" data-one-tap data-reload></script>` on a page lets
+//! people sign in without leaving it, where the browser lets it; register the page's origin, too
+//! (`--origin`). The script talks to these routes, which any server can have; docs/in-page.md of
+//! Passport's sources says it for other languages:
+//!
+//! | route | what it does |
+//! |---|---|
+//! | `GET /sso/session` | who is signed in here: `{"status":"signed_in","user":{…}}`, `{"status":"signed_out"}`, or 503 |
+//! | `POST /sso/begin` | makes a verifier, keeps it in an HttpOnly cookie, answers `{"app","state","challenge"}` |
+//! | `POST /sso/finish` `{"state","ticket"}` | redeems the ticket with the verifier of that state and begins the session |
+//! | `GET /sso/popup` | the last page of the window that a click opens |
+//! | `GET /sso/stream` | server-sent events: the session of an open page is over |
+//!
+//! Both `POST` are for the app's own pages: `Origin` must be [`Settings::base_url`], byte for byte.
+//! The pure part of it, for other frameworks: [`login::begin_in_page`],
+//! [`login::Pending::redeem_in_page`].
+//!
 //! # Push
 //! Passport can also send each event to the app. Register the app with
 //! `--events-url http://aw.localhost:8801/sso/events`, give the secret that this prints to

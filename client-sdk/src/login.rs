@@ -13,6 +13,11 @@ pub const PENDING_SECONDS: i64 = 600;
 /// hosts from setting one (RFC 6265bis section 4.1.3.2), which is what makes them proof that the
 /// login began in this browser (SECURITY-CASES Y-01).
 pub const PENDING_PREFIX: &str = "__Host-sso-";
+/// The same for sign-ins from within a page: those of redirects are not disturbed by them.
+pub const IN_PAGE_PREFIX: &str = "__Host-sso.page-";
+/// A cookie of a browser in which somebody signed out of this app alone: it is not let in again
+/// behind their back, until they sign in themselves.
+pub const LEFT_COOKIE: &str = "__Host-sso.left";
 /// Longest path to come back to, in bytes.
 const NEXT_MAX: usize = 1_024;
 /// Bytes of randomness that [`begin`] takes.
@@ -60,17 +65,34 @@ impl std::fmt::Debug for Pending {
     }
 }
 
+/// What a page asks Passport with: the answer to `POST /sso/begin`. Nothing in it is a secret.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct InPage {
+    /// This app's id.
+    pub app: String,
+    /// Comes back with the ticket, and names the cookie.
+    pub state: String,
+    /// S256 of the verifier, which stays in the cookie.
+    pub challenge: String,
+}
+
+/// Begins a sign-in from within a page: what the page asks with, and what to remember. The ticket
+/// that it gets is of no use to anybody but the server of this app, together with this browser.
+pub fn begin_in_page(settings: &Settings, random: [u8; RANDOM_BYTES]) -> (InPage, Pending) {
+    let pending = Pending::fresh(random, "/", None);
+    let challenge = pending.challenge();
+    (InPage { app: settings.app().to_owned(), state: pending.state.clone(), challenge }, pending)
+}
+
 /// Begins a login: where to send the person, and what to remember.
 pub fn begin(settings: &Settings, ask: &Ask, random: [u8; RANDOM_BYTES]) -> (String, Pending) {
-    let state = URL_SAFE_NO_PAD.encode(&random[..16]);
-    let verifier = URL_SAFE_NO_PAD.encode(&random[16..]);
-    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
+    let pending = Pending::fresh(random, local_path(&ask.next), ask.max_age);
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query
         .append_pair("app", settings.app())
         .append_pair("return_to", &settings.return_to())
-        .append_pair("state", &state)
-        .append_pair("challenge", &challenge);
+        .append_pair("state", &pending.state)
+        .append_pair("challenge", &pending.challenge());
     match ask.prompt {
         Prompt::WhenNeeded => {}
         Prompt::Never => {
@@ -87,8 +109,7 @@ pub fn begin(settings: &Settings, ask: &Ask, random: [u8; RANDOM_BYTES]) -> (Str
         query.append_pair("ui_locales", languages);
     }
     let location = format!("{}/login?{}", settings.passport(), query.finish());
-    let next = local_path(&ask.next).to_owned();
-    (location, Pending { state, verifier, next, max_age: ask.max_age })
+    (location, pending)
 }
 
 /// A path inside this app, or `/`. What a browser could take for another host is not one
@@ -107,9 +128,27 @@ pub fn local_path(path: &str) -> &str {
 }
 
 impl Pending {
+    fn fresh(random: [u8; RANDOM_BYTES], next: &str, max_age: Option<i64>) -> Self {
+        Self {
+            state: URL_SAFE_NO_PAD.encode(&random[..16]),
+            verifier: URL_SAFE_NO_PAD.encode(&random[16..]),
+            next: next.to_owned(),
+            max_age,
+        }
+    }
+
+    fn challenge(&self) -> String {
+        URL_SAFE_NO_PAD.encode(Sha256::digest(self.verifier.as_bytes()))
+    }
+
     /// The cookie's name: one a login, so that two tabs do not disturb each other.
     pub fn cookie_name(state: &str) -> String {
         format!("{PENDING_PREFIX}{state}")
+    }
+
+    /// The same for a sign-in from within a page.
+    pub fn in_page_cookie_name(state: &str) -> String {
+        format!("{IN_PAGE_PREFIX}{state}")
     }
 
     /// The cookie's value. It needs no signature: it says nothing that its owner may not choose, and
@@ -142,6 +181,40 @@ impl Pending {
             verifier: Some(self.verifier.clone()),
             max_age: self.max_age,
         }
+    }
+
+    /// The same for a ticket that a page got: it was issued for no return URL, so that it cannot be
+    /// used in a redirect, nor a redirect's here.
+    pub fn redeem_in_page(&self, ticket: &str) -> RedeemRequest {
+        RedeemRequest {
+            ticket: ticket.to_owned(),
+            return_to: None,
+            verifier: Some(self.verifier.clone()),
+            max_age: self.max_age,
+        }
+    }
+}
+
+/// What a page hands to its server: `POST /sso/finish`.
+#[derive(Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finish {
+    /// Of [`InPage`].
+    pub state: String,
+    /// From Passport.
+    pub ticket: String,
+}
+
+impl Finish {
+    /// Whether state and ticket have the right characters; nothing is looked up or sent on otherwise.
+    pub fn is_sound(&self) -> bool {
+        is_state(&self.state) && is_ticket(&self.ticket)
+    }
+}
+
+impl std::fmt::Debug for Finish {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Finish(…)")
     }
 }
 
@@ -187,9 +260,7 @@ impl Callback {
             }
         }
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        let state = state
-            .filter(|state| state.len() == 22 && state.bytes().all(plain))
-            .ok_or(BadCallback)?;
+        let state = state.filter(|state| is_state(state)).ok_or(BadCallback)?;
         let answer = match (ticket, error) {
             (Some(ticket), None) if is_ticket(&ticket) => Answer::Ticket(ticket),
             (None, Some(code)) if code == "login_required" => Answer::LoginRequired,
@@ -200,6 +271,12 @@ impl Callback {
         };
         Ok(Self { state, answer })
     }
+}
+
+/// Whether a text is a state of ours: 16 bytes in base64url.
+fn is_state(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    text.len() == 22 && text.bytes().all(plain)
 }
 
 /// Whether a text has the shape of a ticket: a compact JWS (RFC 7515 section 7.1).
@@ -238,6 +315,26 @@ mod tests {
         assert_eq!(redeem.max_age, Some(60));
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(redeem.verifier.unwrap()));
         assert!(location.contains(&challenge));
+    }
+
+    // SECURITY-CASES J-08: no return URL, and always a verifier.
+    #[test]
+    fn in_a_page() {
+        let (sent, pending) = begin_in_page(&settings(), [9; RANDOM_BYTES]);
+        let redeem = pending.redeem_in_page("a.b.c");
+        assert_eq!((redeem.return_to, sent.app.as_str()), (None, "aw"));
+        let hashed = URL_SAFE_NO_PAD.encode(Sha256::digest(redeem.verifier.unwrap()));
+        assert_eq!((sent.challenge, sent.state), (hashed, pending.state.clone()));
+        let name = Pending::in_page_cookie_name(&pending.state);
+        assert!(
+            !name.starts_with(PENDING_PREFIX),
+            "a redirect's cookies are counted by themselves"
+        );
+        let finish = |state: &str, ticket: &str| {
+            Finish { state: state.into(), ticket: ticket.into() }.is_sound()
+        };
+        assert!(finish(&pending.state, "a.b.c"));
+        assert!(!finish("short", "a.b.c") && !finish(&pending.state, "a.b"));
     }
 
     // SECURITY-CASES Y-07.

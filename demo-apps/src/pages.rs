@@ -27,6 +27,7 @@ impl Shared {
             ("base.html", include_str!("../templates/base.html")),
             ("home.html", include_str!("../templates/home.html")),
             ("members.html", include_str!("../templates/members.html")),
+            ("how.html", include_str!("../templates/how.html")),
         ])
         .expect("templates parse");
         Self { tera, site }
@@ -38,6 +39,7 @@ impl Shared {
         context.insert("name", self.site.name);
         context.insert("tagline", self.site.tagline);
         context.insert("members", self.site.members);
+        context.insert("in_page", &self.site.in_page);
         context.insert("sibling_name", self.site.sibling.0);
         context.insert("sibling_url", self.site.sibling.1);
         context.insert("passport", passport.settings().passport());
@@ -46,7 +48,7 @@ impl Shared {
             Ok(page) => HttpResponse::Ok()
                 .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
                 .insert_header((CACHE_CONTROL, "no-store"))
-                .insert_header((CONTENT_SECURITY_POLICY, format!("default-src 'none'; style-src 'self'; script-src {}; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'", passport.settings().passport())))
+                .insert_header((CONTENT_SECURITY_POLICY, policy(passport)))
                 .body(page),
             Err(error) => {
                 tracing::error!(%error, template, "a page cannot be drawn");
@@ -54,6 +56,18 @@ impl Shared {
             }
         }
     }
+}
+
+/// As strict as can be: `sso.js` and the page's own script, requests to ourselves and to Passport, a
+/// frame of Passport's. Nothing inline, and no text becomes markup or a script.
+fn policy(passport: &Passport) -> String {
+    let passport = passport.settings().passport();
+    format!(
+        "default-src 'none'; style-src 'self'; script-src 'self' {passport}; \
+         connect-src 'self' {passport}; frame-src {passport}; img-src 'self'; base-uri 'none'; \
+         form-action 'self'; frame-ancestors 'none'; \
+         require-trusted-types-for 'script'; trusted-types 'none'"
+    )
 }
 
 /// Somebody as the pages show them.
@@ -104,6 +118,22 @@ pub async fn members(
     person: SignedIn,
 ) -> HttpResponse {
     shared.draw("members.html", &passport, Some(&person))
+}
+
+/// `GET /how`: which way of signing in works in this browser, and why others do not.
+pub async fn how(
+    shared: Data<Shared>,
+    passport: Data<Passport>,
+    visitor: MaybeSignedIn,
+) -> HttpResponse {
+    shared.draw("how.html", &passport, visitor.0.as_ref())
+}
+
+/// `GET /how.js`
+pub async fn how_script() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/javascript; charset=utf-8"))
+        .body(include_str!("../static/how.js"))
 }
 
 /// `GET /site.css`

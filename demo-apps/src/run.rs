@@ -56,6 +56,8 @@ pub fn serve(
             .configure(passport.routes())
             .route("/", web::get().to(pages::home))
             .route("/members", web::get().to(pages::members))
+            .route("/how", web::get().to(pages::how))
+            .route("/how.js", web::get().to(pages::how_script))
             .route("/site.css", web::get().to(pages::stylesheet))
             .route("/icon.svg", web::get().to(pages::icon))
             .wrap(sessions.build())

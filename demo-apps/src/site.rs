@@ -17,6 +17,8 @@ pub struct Site {
     pub listen: &'static str,
     /// The name of its session cookie: of this host only, gone with the browser.
     pub cookie: &'static str,
+    /// Whether people sign in within its pages; otherwise they are sent to Passport and back.
+    pub in_page: bool,
     /// The other one.
     pub sibling: (&'static str, &'static str),
 }
@@ -30,6 +32,7 @@ pub const AW: Site = Site {
     url: "http://aw.localhost:8801",
     listen: "127.0.0.1:8801",
     cookie: "__Host-aw",
+    in_page: false,
     sibling: ("Bw", "http://bw.localhost:8802"),
 };
 
@@ -42,5 +45,6 @@ pub const BW: Site = Site {
     url: "http://bw.localhost:8802",
     listen: "127.0.0.1:8802",
     cookie: "__Host-bw",
+    in_page: true,
     sibling: ("Aw", "http://aw.localhost:8801"),
 };

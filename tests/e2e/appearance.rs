@@ -1,6 +1,7 @@
 //! Every page in a real browser: readable in light and dark, wide and narrow, in three languages, by
 //! ear too, and without a complaint of the browser.
 
+use harness::family::Family;
 use harness::{
     PASSWORD,
     chromium::{Chromium, Look},
@@ -12,8 +13,6 @@ use sso_server::flows::{
     users::{self, AddUser},
 };
 use thirtyfour::Key;
-
-use crate::family::Family;
 
 /// Text whose contrast with what lies under it is below 4.5 (WCAG 2.2, 1.4.3), by computed styles.
 const PALE: &str = r#"(() => {
@@ -106,7 +105,8 @@ async fn every_page_in_every_light() {
         Look { width: 390, dark: false, language: "ru" },
         Look { width: 390, dark: true, language: "en" },
     ];
-    let browser = Chromium::start(looks[0]).await;
+    // Where they are blocked, the browser itself writes into the console that it found nobody (FedCM).
+    let browser = Chromium::with_third_party_cookies(looks[0], true).await;
     let first_admin = one_time_link::first_admin(app).await.unwrap().unwrap();
     for (number, look) in looks.into_iter().enumerate() {
         let see = async |url: &str, name: &str, error| {

@@ -1,8 +1,9 @@
 //! The page in front of a displaced person says so by itself.
 
 use harness::chromium::{Chromium, Look};
+use harness::family::Family;
 
-use crate::{family::Family, scene::until};
+use crate::scene::until;
 
 pub async fn sign_in(browser: &Chromium, site: &str) {
     browser.open(&format!("{site}/sso/login?next=/")).await;

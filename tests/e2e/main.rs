@@ -6,7 +6,7 @@
 //! - Y-13: whether a ticket is in time is decided by Passport.
 //! - Y-14: the kit for apps is a later step; `sdk/hostile.rs` has its first replies.
 //! - `session end --wait`: target `logout`. `backup`, `restore`: commands of later steps.
-//! - The program `family`: its three ports are fixed; `family.rs` runs the same parts on free ones.
+//! - The program `family`: its three ports are fixed; `harness/family.rs` runs the same parts on free ones.
 
 mod app_instances;
 mod app_logout;
@@ -19,7 +19,6 @@ mod deadlocks;
 mod demo;
 mod displaced;
 mod docs;
-mod family;
 mod live_sessions;
 mod migrated_elsewhere;
 mod operators;

@@ -1,5 +1,6 @@
 //! Several tabs of one app in one browser: each tells its story, and none says too much.
 
+use harness::family::Family;
 use harness::{
     PASSWORD,
     chromium::{Chromium, Look},
@@ -7,7 +8,7 @@ use harness::{
 use sso_server::flows::users;
 use thirtyfour::WindowHandle;
 
-use crate::{displaced::sign_in, family::Family, scene::until};
+use crate::{displaced::sign_in, scene::until};
 
 const OVER: &str = "#passport-over";
 

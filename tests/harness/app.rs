@@ -121,6 +121,38 @@ impl TestApp {
         browser.on_another_site().get_with(&path, &headers).await
     }
 
+    /// The same through Passport's frame in its page, in a browser that lets our cookies through there.
+    pub async fn check_by_frame(&self, browser: &Browser) -> Answer {
+        let body = json!({
+            "app": self.id, "origin": self.origin(), "state": "st-1", "challenge": challenge(VERIFIER),
+        });
+        self.ask_as_frame(browser, &body, &[]).await
+    }
+
+    /// What our frame's script sends, with another body, or other headers.
+    pub async fn ask_as_frame(
+        &self,
+        browser: &Browser,
+        body: &Value,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let ours = browser.url();
+        let usual = [
+            ("content-type", "application/json"),
+            ("origin", ours.as_str()),
+            ("sec-fetch-site", "same-origin"),
+            ("sec-fetch-mode", "cors"),
+            ("sec-fetch-dest", "empty"),
+            ("sec-fetch-storage-access", "active"),
+        ];
+        let others =
+            usual.iter().filter(|(name, _)| headers.iter().all(|(other, _)| other != name));
+        let all: Vec<(&str, &str)> =
+            others.chain(headers).copied().filter(|(_, value)| *value != "-").collect();
+        let body = Some(body.to_string());
+        browser.on_another_site().request(Method::POST, "/frame/ticket", body, &all).await
+    }
+
     /// Redeems a ticket that one of its pages got.
     pub async fn redeem_in_page(&self, ticket: &str) -> Answer {
         self.redeem_body(json!({ "ticket": ticket, "verifier": VERIFIER }), &[]).await

@@ -79,6 +79,11 @@ impl Browser {
         there
     }
 
+    /// The site that it is at.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.host)
+    }
+
     /// Opens a path.
     pub async fn get(&mut self, path: &str) -> Answer {
         self.request(Method::GET, path, None, &[]).await

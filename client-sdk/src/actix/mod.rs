@@ -1,6 +1,8 @@
 //! Passport for actix-web: the routes below `/sso`, the extractors, the follower.
 
+mod cookies;
 mod follower;
+mod in_page;
 mod receiver;
 mod routes;
 mod signed_in;
@@ -91,8 +93,9 @@ impl Passport {
     /// `scope`: `app` or `session`), `GET /sso/stream` (tells open pages when they are signed out;
     /// put `<script defer src="{passport}/sso.js" data-mount="/sso"></script>` on them; with actix's
     /// `HttpServer::h1_allow_half_closed(false)` a closed tab gives its stream back at once, without
-    /// it some seconds later), and, when
-    /// the settings hold an events secret, `POST /sso/events`.
+    /// it some seconds later), for sign-in from within a page `GET /sso/session`, `POST /sso/begin`,
+    /// `POST /sso/finish` and `GET /sso/popup`, and, when the settings hold an events secret,
+    /// `POST /sso/events`.
     pub fn routes(&self) -> impl FnOnce(&mut ServiceConfig) + use<> {
         let passport = self.clone();
         move |config| {
@@ -101,6 +104,10 @@ impl Passport {
                 .route("/login", get().to(routes::login))
                 .route("/callback", get().to(routes::callback))
                 .route("/logout", post().to(routes::logout))
+                .route("/session", get().to(in_page::session))
+                .route("/begin", post().to(in_page::begin))
+                .route("/finish", post().to(in_page::finish))
+                .route("/popup", get().to(in_page::popup))
                 .route("/stream", get().to(stream::stream));
             if !passport.settings().events_secrets().is_empty() {
                 routes = routes.route("/events", post().to(receiver::receive));

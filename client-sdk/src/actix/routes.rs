@@ -1,27 +1,34 @@
-//! `/sso/login`, `/sso/callback`, `/sso/logout`.
+//! `/sso/login`, `/sso/callback`, `/sso/logout`: sign-in by redirect.
 
 use actix_session::Session;
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
-    cookie::{Cookie, SameSite, time::Duration},
+    cookie::{Cookie, time::Duration},
     http::{
         StatusCode,
-        header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY},
+        header::{ACCEPT, CACHE_CONTROL, LOCATION, REFERRER_POLICY},
     },
     web::{Data, Form, Query},
 };
 use serde::Deserialize;
 
-use super::{Passport, now, signed_in::KEY, sorry::sorry};
+use super::{
+    Passport,
+    cookies::{cookie, keep_waiting, removal, secure},
+    in_page::unavailable,
+    now,
+    signed_in::KEY,
+    sorry::sorry,
+};
 use crate::{
     client::random,
-    login::{Answer, Ask, Callback, PENDING_PREFIX, PENDING_SECONDS, Pending, begin, local_path},
+    login::{
+        Answer, Ask, Callback, LEFT_COOKIE, PENDING_PREFIX, PENDING_SECONDS, Pending, Prompt,
+        begin, local_path,
+    },
     session::AppSession,
     wire::{EndScope, ErrorCode},
 };
-
-/// So many logins wait at once in one browser; with the next one, all of these are let go.
-const PENDING_MOST: usize = 5;
 
 /// What `/sso/login` may be asked.
 #[derive(Debug, Deserialize)]
@@ -29,26 +36,26 @@ pub(super) struct Login {
     #[serde(default)]
     next: String,
     ui_locales: Option<String>,
+    prompt: Option<String>,
 }
 
-/// Sends the person to Passport.
+/// Sends the person to Passport; with `prompt=none` only to look whether they are signed in there.
 pub(super) async fn login(
     passport: Data<Passport>,
     query: Query<Login>,
     request: HttpRequest,
 ) -> HttpResponse {
-    let Login { next, ui_locales } = query.into_inner();
-    let ask = Ask { next, ui_locales, ..Ask::default() };
+    let Login { next, ui_locales, prompt } = query.into_inner();
+    let prompt = match prompt.as_deref() {
+        Some("none") => Prompt::Never,
+        _ => Prompt::WhenNeeded,
+    };
+    let ask = Ask { next, ui_locales, prompt, ..Ask::default() };
     let (location, pending) = begin(passport.settings(), &ask, random());
     let mut response = redirect(&location);
-    let waiting = waiting(&request);
-    if waiting.len() >= PENDING_MOST {
-        for name in waiting {
-            response.cookie(removal(name));
-        }
-    }
     let cookie = Cookie::build(Pending::cookie_name(&pending.state), pending.cookie_value());
-    response.cookie(secure(cookie).max_age(Duration::seconds(PENDING_SECONDS)).finish());
+    let cookie = secure(cookie).max_age(Duration::seconds(PENDING_SECONDS)).finish();
+    keep_waiting(&mut response, &request, PENDING_PREFIX, cookie);
     response.finish()
 }
 
@@ -94,7 +101,11 @@ pub(super) async fn callback(
             if session.insert(KEY, AppSession::new(redeemed, now())).is_err() {
                 return sorry(StatusCode::INTERNAL_SERVER_ERROR, "Your session could not be kept.");
             }
-            done(redirect(&pending.next))
+            let mut response = redirect(&pending.next);
+            if cookie(&request, LEFT_COOKIE).is_some() {
+                response.cookie(removal(LEFT_COOKIE.to_owned()));
+            }
+            done(response)
         }
         Err(error) => {
             tracing::warn!(%error, "a ticket was not accepted");
@@ -137,6 +148,8 @@ pub(super) async fn logout(
     if site.is_some_and(|site| site != "same-origin" && site != "none") {
         return sorry(StatusCode::FORBIDDEN, "Please sign out on our own page.");
     }
+    // A script asks for no page.
+    let for_script = request.headers().get_all(ACCEPT).any(|kind| kind == "application/json");
     let scope = match form.scope.as_deref() {
         None | Some("app") => EndScope::App,
         Some("session") => EndScope::Session,
@@ -153,12 +166,27 @@ pub(super) async fn logout(
     {
         // Here it is over; everywhere is Passport's to say, and it did not.
         tracing::warn!(%error, "a logout could not be passed on");
+        if for_script {
+            return unavailable();
+        }
         return sorry(
             StatusCode::SERVICE_UNAVAILABLE,
             "You are signed out here. The sign-in service cannot be reached, so you may still be signed in elsewhere; please try again there.",
         );
     }
-    redirect(local_path(&form.next)).finish()
+    let mut response = if for_script {
+        let mut response = HttpResponse::NoContent();
+        response.insert_header((CACHE_CONTROL, "no-store"));
+        response
+    } else {
+        redirect(local_path(&form.next))
+    };
+    // Whoever leaves this app alone is still signed in at Passport, and would be let in again by the
+    // next silent look.
+    if scope == EndScope::App {
+        response.cookie(secure(Cookie::build(LEFT_COOKIE, "1")).finish());
+    }
+    response.finish()
 }
 
 fn redirect(location: &str) -> HttpResponseBuilder {
@@ -168,65 +196,4 @@ fn redirect(location: &str) -> HttpResponseBuilder {
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((REFERRER_POLICY, "no-referrer"));
     response
-}
-
-fn secure(cookie: actix_web::cookie::CookieBuilder<'_>) -> actix_web::cookie::CookieBuilder<'_> {
-    // Lax and not Strict: the person comes back from another site.
-    cookie.path("/").secure(true).http_only(true).same_site(SameSite::Lax)
-}
-
-fn removal(name: String) -> Cookie<'static> {
-    let mut cookie = secure(Cookie::build(name, "")).finish();
-    cookie.make_removal();
-    cookie
-}
-
-/// The value of a cookie by its raw name; none when there are two (SECURITY-CASES S-02).
-fn cookie<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
-    let mut found = pairs(request).filter(|(other, _)| *other == name.as_bytes());
-    let (_, value) = found.next()?;
-    std::str::from_utf8(value).ok().filter(|_| found.next().is_none())
-}
-
-fn waiting(request: &HttpRequest) -> Vec<String> {
-    pairs(request)
-        .filter_map(|(name, _)| std::str::from_utf8(name).ok())
-        .filter(|name| name.starts_with(PENDING_PREFIX))
-        .map(str::to_owned)
-        .collect()
-}
-
-/// As bytes: another host below the same parent can set cookies with any, and a header that is no
-/// text must not hide ours.
-fn pairs(request: &HttpRequest) -> impl Iterator<Item = (&[u8], &[u8])> {
-    request
-        .headers()
-        .get_all("cookie")
-        .flat_map(|header| header.as_bytes().split(|b| *b == b';'))
-        .filter_map(|pair| {
-            let equals = pair.iter().position(|b| *b == b'=')?;
-            Some((pair[..equals].trim_ascii(), pair[equals + 1..].trim_ascii()))
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::{http::header::HeaderValue, test::TestRequest};
-
-    use super::*;
-
-    // SECURITY-CASES S-02, S-03: a cookie of another host below the same parent hides nothing.
-    #[test]
-    fn cookies_are_read_byte_by_byte() {
-        let request = |header: &[u8]| {
-            let header = HeaderValue::from_bytes(header).unwrap();
-            TestRequest::default().append_header(("cookie", header)).to_http_request()
-        };
-        let shared = request(b"x=\xff; \xfe=1; __Host-a=1; __%48ost-a=2; \xe2\x80\x83__Host-a=3");
-        assert_eq!(cookie(&shared, "__Host-a"), Some("1"));
-        assert_eq!(cookie(&request(b"__Host-a=1; __Host-a=2"), "__Host-a"), None);
-        assert_eq!(cookie(&request(b"__Host-a=\xff"), "__Host-a"), None);
-        let names = request(format!("x=\u{e9}; {PENDING_PREFIX}one=1; y=2").as_bytes());
-        assert_eq!(waiting(&names), [format!("{PENDING_PREFIX}one")]);
-    }
 }

@@ -113,8 +113,8 @@ async fn family(arguments: &Arguments) -> Result<(), Failure> {
     actix_web::rt::spawn(bw);
 
     println!("The family is up. Open one of its sites, sign in, then open the other.\n");
-    println!("  Aw        {}", AW.url);
-    println!("  Bw        {}", BW.url);
+    println!("  Aw        {}   signs in at Passport and comes back", AW.url);
+    println!("  Bw        {}   signs in within its page; {}/how says by what", BW.url, BW.url);
     println!("  Passport  {public_url}\n");
     println!("  Sign in as  {USERNAME}");
     println!("  Password    {}\n", credentials.password);

@@ -186,7 +186,10 @@ pub async fn leave(app: &App, client: &Client, instance: &str) -> Stored<bool> {
 /// Writes down what is confirmed because an instance refuses by itself by now.
 pub async fn confirm_lapsed(app: &App) -> Stored<()> {
     let now = app.clock.now();
-    for client in confirmations::open_apps(&mut *app.db.read().await?, now).await? {
+    // By itself: what the head of a loop borrows is held until the loop is over, and who holds a
+    // connection while it waits for another one stops a pool that is used up.
+    let open = confirmations::open_apps(&mut *app.db.read().await?, now).await?;
+    for client in open {
         let mut tx = app.db.write().await?;
         let head = events::lock(&mut tx, &client).await?;
         confirm(app, &mut tx, &client, head, now).await?;

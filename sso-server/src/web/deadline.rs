@@ -7,6 +7,8 @@
 //!
 //! A PostgreSQL that falls silent is noticed after [`NOTICED_WITHIN`], and every answer that waits is
 //! given then; the deadline is for all else.
+//!
+//! [`NOTICED_WITHIN`]: crate::store::NOTICED_WITHIN
 
 use std::{future::pending, time::Duration};
 

@@ -20,11 +20,18 @@ use super::Web;
 #[derive(Clone, Debug)]
 pub struct FormLeadsTo(pub String);
 
+/// A page that other sites' pages may show in a frame: those of these origins, with blanks between.
+#[derive(Clone, Debug)]
+pub struct FramedBy(pub String);
+
 /// No script but our own files, no frame around us, nothing else from anywhere. Trusted Types make
 /// even our own script unable to turn text into markup.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
     connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'; form-action 'self'";
+
+/// The part of it that changes for a page in frames.
+const NO_FRAMES: &str = "frame-ancestors 'none';";
 
 const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const RESOURCE: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -41,7 +48,11 @@ pub async fn add(
     match next.call(request).await {
         Ok(mut response) => {
             let leads_to = response.request().extensions().get::<FormLeadsTo>().cloned();
+            let framed_by = response.request().extensions().get::<FramedBy>().cloned();
             apply(response.headers_mut(), leads_to.as_ref(), https);
+            if let Some(framed_by) = framed_by {
+                open_to_frames(response.headers_mut(), &framed_by);
+            }
             Ok(response)
         }
         Err(error) => {
@@ -67,6 +78,15 @@ pub(super) fn apply(headers: &mut HeaderMap, leads_to: Option<&FormLeadsTo>, htt
     default(headers, PERMISSIONS, "camera=(), geolocation=(), microphone=()");
     if https {
         default(headers, STRICT_TRANSPORT_SECURITY, "max-age=63072000");
+    }
+}
+
+/// `X-Frame-Options` knows no list of origins and would forbid them all.
+fn open_to_frames(headers: &mut HeaderMap, framed_by: &FramedBy) {
+    let policy = POLICY.replace(NO_FRAMES, &format!("frame-ancestors {};", framed_by.0));
+    if let Ok(policy) = HeaderValue::try_from(policy) {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+        headers.remove(X_FRAME_OPTIONS);
     }
 }
 

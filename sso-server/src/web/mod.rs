@@ -90,10 +90,20 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                 GET,
                 resource("/.well-known/jwks.json").route(get().to(api::well_known::jwks)),
             ))
-            .service(only(GET, resource("/sso.js").route(get().to(pages::assets::sso_js))))
             // Pages of apps
+            .service(only(GET, resource("/sso.js").route(get().to(in_page::script::script))))
+            .service(only(GET, resource("/sso.mjs").route(get().to(in_page::script::module))))
+            .service(only(GET, resource("/sso.d.ts").route(get().to(in_page::script::types))))
             .service(
                 only(GET, resource("/check").route(get().to(in_page::check::check)))
+                    .wrap(from_fn(deadline::keep)),
+            )
+            .service(
+                only(GET, resource("/frame").route(get().to(in_page::frame::show)))
+                    .wrap(from_fn(deadline::keep)),
+            )
+            .service(
+                only(POST, resource("/frame/ticket").route(post().to(in_page::frame::ticket)))
                     .wrap(from_fn(deadline::keep)),
             )
             // Browsers

@@ -25,6 +25,8 @@ pub enum Way {
     SilentCheck,
     /// A page of the app asks, by `fetch`
     PageCheck,
+    /// The same through Passport's frame in the page
+    FrameCheck,
     /// The same by a script with a callback
     ScriptCheck,
     /// The browser asks who is signed in (FedCM) …
@@ -51,12 +53,13 @@ pub enum Way {
     AppSessionStatus,
 }
 
-pub const ALL: [Way; 19] = [
+pub const ALL: [Way; 20] = [
     Way::PasswordLogin,
     Way::PasswordLoginIntoApp,
     Way::SilentRedirect,
     Way::SilentCheck,
     Way::PageCheck,
+    Way::FrameCheck,
     Way::ScriptCheck,
     Way::BrowserAccounts,
     Way::BrowserAssertion,
@@ -136,9 +139,14 @@ impl Way {
             // Guesses at the password lock nobody out who does not need it.
             (Self::OpenIdLogin, _) => &[Person],
             (Self::PasswordLoginIntoApp, _) => &[Person, Proof, App],
-            (Self::SilentRedirect | Self::SilentCheck | Self::PageCheck | Self::ScriptCheck, _) => {
-                &[Person, Session, App]
-            }
+            (
+                Self::SilentRedirect
+                | Self::SilentCheck
+                | Self::PageCheck
+                | Self::FrameCheck
+                | Self::ScriptCheck,
+                _,
+            ) => &[Person, Session, App],
             (Self::BrowserAssertion, _) => &[Person, Session, App],
             // The form is bound to the session; without one at first, it is a plain login.
             (Self::LoginAgain, Moment::BeforeTheFirstStep) => &[Person, Proof, App],
@@ -178,6 +186,7 @@ impl Way {
                 | Self::RepeatedRedemption
                 | Self::AppSessionStatus
                 | Self::PageCheck
+                | Self::FrameCheck
                 | Self::ScriptCheck
                 | Self::BrowserAccounts
                 | Self::BrowserAssertion
@@ -218,7 +227,7 @@ impl Way {
             {
                 Some(Outcome::Refused)
             }
-            (Self::PageCheck | Self::ScriptCheck, 200) => {
+            (Self::PageCheck | Self::FrameCheck | Self::ScriptCheck, 200) => {
                 Some(match harness::app::checked(answer)["status"].as_str() {
                     Some("signed_in") => Outcome::Entered,
                     Some("signed_out") => Outcome::Refused,
@@ -226,7 +235,7 @@ impl Way {
                 })
             }
             // The app is gone: its pages are nobody's.
-            (Self::PageCheck | Self::ScriptCheck, 403) => Some(Outcome::Refused),
+            (Self::PageCheck | Self::FrameCheck | Self::ScriptCheck, 403) => Some(Outcome::Refused),
             (Self::BrowserAccounts | Self::BrowserAssertion, 200) => Some(Outcome::Entered),
             (Self::BrowserAccounts, 401) | (Self::BrowserAssertion, 403) => Some(Outcome::Refused),
             // The form, with or without a word about what was typed; or: no such app.
@@ -451,6 +460,7 @@ impl Walk {
             (Way::SilentRedirect, _) => self.app.send(&mut self.browser).await,
             (Way::SilentCheck, _) => self.app.send_with(&mut self.browser, &none).await,
             (Way::PageCheck, _) => self.app.check(&self.browser).await,
+            (Way::FrameCheck, _) => self.app.check_by_frame(&self.browser).await,
             (Way::ScriptCheck, _) => self.app.check_by_script(&self.browser, "cb").await,
             (Way::BrowserAccounts, _) => harness::fedcm::accounts(&self.browser).await,
             (Way::BrowserAssertion, Hand::Account(id)) => {
@@ -537,7 +547,7 @@ impl Walk {
                 assert_eq!(redeemed.status, 200, "{:?}: {}", self.way, redeemed.body);
                 assert_eq!(redeemed.json()["user"]["username"], self.name.as_str());
             }
-            Way::PageCheck | Way::ScriptCheck => {
+            Way::PageCheck | Way::FrameCheck | Way::ScriptCheck => {
                 let ticket = harness::app::checked(answer)["ticket"].as_str().unwrap().to_owned();
                 let redeemed = app.redeem_in_page(&ticket).await;
                 assert_eq!(redeemed.status, 200, "{:?}: {}", self.way, redeemed.body);

@@ -48,6 +48,26 @@ fn files_with(sources: &[(String, String)], text: &str) -> Vec<String> {
     names
 }
 
+// SECURITY-CASES Z-14: nobody holds one connection while waiting for another. What the head of a loop
+// or a match borrows is held until its body is over.
+#[test]
+fn no_loop_holds_the_connection_that_its_head_read_by() {
+    let heads = ["for ", "if let ", "while let ", "match "];
+    let holds = |line: &str| {
+        let line = line.trim();
+        heads.iter().any(|head| line.starts_with(head) || line.contains(&format!("= {head}")))
+            && [".read().await", ".write().await"].iter().any(|taken| line.contains(taken))
+            && line.ends_with('{')
+    };
+    assert!(holds("    for one in all(&mut *app.db.read().await?).await? {"));
+    assert!(!holds("    let all = all(&mut *app.db.read().await?).await?;"));
+    for (name, text) in sources() {
+        for line in text.lines() {
+            assert!(!holds(line), "{name}: {line}");
+        }
+    }
+}
+
 // SECURITY-CASES INV-10
 #[test]
 fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
@@ -106,7 +126,7 @@ fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
                 "web/fedcm/accounts.rs",
                 "web/fedcm/assertion.rs",
                 "web/fedcm/disconnect.rs",
-                "web/in_page/check.rs",
+                "web/in_page/question.rs",
                 "web/login_state.rs",
             ],
         ),
@@ -161,6 +181,10 @@ const ROUTES: &[(&str, &str, Kind)] = &[
     ("get", "/api/v1/events", Kind::Asks),
     ("post", "/api/v1/events/leave", Kind::Asks),
     ("get", "/sso.js", Kind::Public),
+    ("get", "/sso.mjs", Kind::Public),
+    ("get", "/sso.d.ts", Kind::Public),
+    ("get", "/frame", Kind::Public),
+    ("post", "/frame/ticket", Kind::Way),
     ("get", "/check", Kind::Way),
     ("get", "/.well-known/web-identity", Kind::Public),
     ("get", "/fedcm/config.json", Kind::Public),

@@ -160,7 +160,7 @@ pub struct EndedSession {
     pub user: UserId,
 }
 
-/// Ends those of at most [`MOST`] sessions that have not ended yet. Called by `flows::end_session`
+/// Ends those of at most [`super::MOST`] sessions that have not ended yet. Called by `flows::end_session`
 /// alone.
 ///
 /// `only_over`: ends only what is over at `now`, so that a sign of life that comes in between is

@@ -24,23 +24,46 @@ const P3P: HeaderName = HeaderName::from_static("p3p");
 /// a person, for the act at hand, for ourselves alone, by a random identifier.
 const COMPACT_POLICY: &str = "CP=\"NOI CURa OUR STP UNI\"";
 
-/// The answer as JSON, or as a call of `callback`.
-pub fn respond(check: &Check, callback: Option<Callback<'_>>) -> HttpResponse {
-    let Some(callback) = callback else { return HttpResponse::Ok().json(check) };
+/// How the page wants it.
+#[derive(Clone, Copy, Debug)]
+pub enum As<'a> {
+    /// JSON.
+    Json,
+    /// A script that calls this function.
+    CallOf(Callback<'a>),
+    /// A script that sets this global variable: the page that includes it reads it in the next line.
+    Variable(Callback<'a>),
+}
+
+/// The answer in one of these shapes.
+pub fn respond(check: &Check, how: As<'_>) -> HttpResponse {
+    let script = match how {
+        As::Json => return HttpResponse::Ok().json(check),
+        As::CallOf(callback) => call(callback, check),
+        As::Variable(variable) => set(variable, check),
+    };
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/javascript; charset=utf-8"))
         .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"f.txt\""))
         .insert_header((RESOURCE, "cross-origin"))
         .insert_header((P3P, COMPACT_POLICY))
-        .body(call(callback, check))
+        .body(script)
 }
 
 /// The comment keeps the first bytes out of the asker's hands (CVE-2014-4671; J-02).
 fn call(callback: Callback<'_>, check: &Check) -> String {
     let name = callback.as_str();
+    format!("/**/typeof {name}==='function'&&{name}({});", json(check))
+}
+
+fn set(variable: Callback<'_>, check: &Check) -> String {
+    format!("/**/var {}={};", variable.as_str(), json(check))
+}
+
+fn json(check: &Check) -> String {
     let json =
         serde_json::to_string(check).unwrap_or_else(|_| "{\"status\":\"unknown\"}".to_owned());
-    format!("/**/typeof {name}==='function'&&{name}({});", escaped(&json))
+    escaped(&json)
 }
 
 /// JSON that means the same in a script, wherever it is copied to: these characters occur in JSON only
@@ -99,10 +122,14 @@ mod tests {
             ticket: "a.b.c".to_owned(),
             state: "</script><!--]]>'\"\\\u{2028}\u{2029}&".to_owned(),
         };
-        let script = call(Callback::parse("a.b").unwrap(), &check);
-        let inside = script.strip_prefix("/**/typeof a.b==='function'&&a.b(").unwrap();
-        let json = inside.strip_suffix(");").unwrap();
-        assert!(!json.contains(['<', '>', '&', '\'', '\u{2028}', '\u{2029}']), "{json}");
-        assert_eq!(serde_json::from_str::<Check>(json).unwrap(), check, "and means the same");
+        let called = call(Callback::parse("a.b").unwrap(), &check);
+        let put = set(Callback::parse("ab").unwrap(), &check);
+        for (script, start, end) in
+            [(called, "/**/typeof a.b==='function'&&a.b(", ");"), (put, "/**/var ab=", ";")]
+        {
+            let json = script.strip_prefix(start).unwrap().strip_suffix(end).unwrap();
+            assert!(!json.contains(['<', '>', '&', '\'', '\u{2028}', '\u{2029}']), "{json}");
+            assert_eq!(serde_json::from_str::<Check>(json).unwrap(), check, "and means the same");
+        }
     }
 }

@@ -89,6 +89,11 @@ impl<'a> Callback<'a> {
         (fits && text.split('.').all(name)).then_some(Self(text))
     }
 
+    /// Reads the name of a global variable: one name, no dots.
+    pub fn parse_one(text: &'a str) -> Option<Self> {
+        Self::parse(text).filter(|name| !name.0.contains('.'))
+    }
+
     /// The name.
     pub fn as_str(self) -> &'a str {
         self.0

@@ -4,7 +4,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{
         CACHE_CONTROL, CONTENT_TYPE, CROSS_ORIGIN_RESOURCE_POLICY, ETag, EntityTag, Header,
-        HeaderName, HeaderValue, IfNoneMatch,
+        IfNoneMatch,
     },
     web::Path,
 };
@@ -56,16 +56,4 @@ pub async fn file(name: Path<String>, request: HttpRequest) -> Result<HttpRespon
         response.insert_header((CROSS_ORIGIN_RESOURCE_POLICY, "cross-origin"));
     }
     Ok(response.insert_header((CONTENT_TYPE, kind)).body(file.data.into_owned()))
-}
-
-/// `GET /sso.js`: the browser half of the SDK, for the pages of apps. Asked for again each time and
-/// mostly not sent again, so that a new version is everywhere at once.
-pub async fn sso_js(request: HttpRequest) -> Result<HttpResponse, PageError> {
-    let mut response = file(Path::from("sso.js".to_owned()), request).await?;
-    // Other sites' pages are what it is for; ours is the default.
-    response.headers_mut().insert(
-        HeaderName::from_static("cross-origin-resource-policy"),
-        HeaderValue::from_static("cross-origin"),
-    );
-    Ok(response)
 }

@@ -8,23 +8,30 @@ use demo_apps::{
     run,
     site::{AW, BW, Site},
 };
-use harness::{Database, Passport};
+
 use sso_server::{clock::Clock, config::Config};
+
+use crate::{Database, Passport};
 
 /// The family, with a person called `goal`.
 pub struct Family {
+    /// Passport.
     pub passport: Passport,
+    /// The URL of aw, which sends people to Passport.
     pub aw: String,
+    /// The URL of bw, where people sign in within the page.
     pub bw: String,
     /// Passport, as aw knows it.
     pub at_aw: client_sdk::actix::Passport,
 }
 
 impl Family {
+    /// With the defaults.
     pub async fn start() -> Self {
         Self::with(|_| {}).await
     }
 
+    /// With some settings changed.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let database = Database::Sqlite.create(folder.path()).await;
@@ -51,10 +58,13 @@ async fn open(
     sibling: &str,
 ) -> client_sdk::actix::Passport {
     let return_urls = [format!("{url}/sso/callback")];
+    let origins = [url.to_owned()];
     let registered = passport
         .add_app_with(site.id, |app| {
             app.name = site.name;
             app.return_urls = &return_urls;
+            app.origins = &origins;
+            app.jsonp = true;
         })
         .await;
     let settings = Settings::new(&passport.url, site.id, &registered.secret, url).unwrap();

@@ -1,0 +1,2 @@
+export const { check, login, logout, onChange, explain } = passport;
+export default passport;
