@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::AtomicI64};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::{
     clock::Clock,
@@ -10,6 +10,7 @@ use crate::{
     flows::{
         installation::{self, InstallationError},
         log_in::LoginSlots,
+        openid::{places::Places, start::FoundProviders},
         page_checks::PageChecks,
         redeem_ticket::Redemptions,
         refused_tickets::RefusedTickets,
@@ -25,7 +26,7 @@ use crate::{
         master_key::{MasterKey, MasterKeyError},
         secrets::Secrets,
     },
-    upstream::transport::Transport,
+    upstream::{openid::RelyingParty, transport::Transport},
 };
 
 /// Most signs of life that are being written down at a time; what is beyond waits for its next one.
@@ -62,6 +63,14 @@ pub struct App {
     pub touches: Arc<Semaphore>,
     /// The way out to apps and other servers.
     pub transport: Transport,
+    /// We to providers of OpenIDs; `None` when it is switched off.
+    pub openid: Option<RelyingParty>,
+    /// Who asks providers right now.
+    pub openid_places: Places,
+    /// Providers' own identifiers, found lately.
+    pub found_providers: FoundProviders,
+    /// A login has found that a key shared with a provider would be of use.
+    pub association_wanted: Notify,
     /// When a link of the audit log was last told to the log.
     pub anchored_at: AtomicI64,
     /// Figures for whoever watches.
@@ -138,6 +147,7 @@ impl App {
             random,
         )?;
         let transport = Transport::new(&config);
+        let openid = RelyingParty::new(&config);
         Ok(Arc::new(Self {
             config,
             db,
@@ -153,6 +163,10 @@ impl App {
             login_slots: LoginSlots::default(),
             touches: Arc::new(Semaphore::new(TOUCHES)),
             transport,
+            openid,
+            openid_places: Places::default(),
+            found_providers: FoundProviders::default(),
+            association_wanted: Notify::new(),
             anchored_at: AtomicI64::new(0),
             metrics: Metrics::default(),
         }))

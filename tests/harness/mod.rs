@@ -16,6 +16,7 @@ pub mod load;
 pub mod passport;
 pub mod private_postgres;
 pub mod process;
+pub mod provider;
 pub mod raw;
 pub mod receiver;
 
@@ -27,6 +28,7 @@ pub use self::{
     passport::{PASSWORD, Passport},
     private_postgres::PrivatePostgres,
     process::Node,
+    provider::Provider,
     receiver::{Play, Receiver},
 };
 

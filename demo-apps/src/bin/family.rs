@@ -77,6 +77,10 @@ async fn family(arguments: &Arguments) -> Result<(), Failure> {
     config.database.url = format!("sqlite://{}", folder.join("passport.db").display());
     // Events are pushed to the sites, which are on this machine.
     config.outgoing.allow_loopback = true;
+    // A provider of OpenIDs on this machine may be tried, of any version.
+    config.openid.plain_http = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
+    config.openid.version_1 = true;
+    config.openid.sha1 = true;
     config.master_key.file = folder.join("passport.key").display().to_string();
     let listen = config.server.listen.clone();
     let public_url = config.server.public_url.clone();

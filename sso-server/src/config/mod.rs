@@ -44,6 +44,8 @@ pub struct Config {
     pub events: Events,
     /// Where requests to apps and other servers may go.
     pub outgoing: Outgoing,
+    /// Logging in with an OpenID.
+    pub openid: OpenId,
     /// Password hashing and choosing.
     pub password: Password,
     /// How often somebody may try.
@@ -244,6 +246,46 @@ pub struct Outgoing {
     pub allow_networks: Vec<String>,
 }
 
+/// `[openid]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OpenId {
+    /// Whether people may log in with an OpenID at all.
+    pub enabled: bool,
+    /// Whether an OpenID that no account has may make one.
+    pub register: bool,
+    /// Whether versions 1.0 and 1.1 are spoken.
+    pub version_1: bool,
+    /// Whether keys for HMAC-SHA1 are shared: the only kind that version 1 has.
+    pub sha1: bool,
+    /// Hosts that may be spoken to without TLS, or `*` for all: for tests and demos.
+    pub plain_http: Vec<String>,
+    /// Who resolves XRIs, as a URL to which they are appended; empty refuses them.
+    pub xri_resolver: String,
+    /// Whether its word that an XRI is verified counts; if not, the chain of names is checked.
+    pub trust_xri_resolver: bool,
+    /// By how much a provider's clock may be wrong.
+    pub skew: Period,
+    /// Endpoints of providers with which keys are shared before anybody has logged in there.
+    pub prefetch_association: Vec<String>,
+}
+
+impl Default for OpenId {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            register: true,
+            version_1: false,
+            sha1: false,
+            plain_http: Vec::new(),
+            xri_resolver: String::new(),
+            trust_xri_resolver: false,
+            skew: Period::seconds(300),
+            prefetch_association: Vec::new(),
+        }
+    }
+}
+
 /// `[password]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -296,6 +338,9 @@ pub struct Throttle {
     pub refused_tickets_per_minute: u32,
     /// Questions of an app's pages from one network (IPv6: /64) a minute before it hears 429.
     pub page_checks_per_minute: u32,
+    /// Logins with an OpenID begun from one address (IPv6: /64) before a wait begins; one a minute
+    /// is forgotten.
+    pub openid_attempts: i64,
 }
 
 impl Default for Throttle {
@@ -306,6 +351,7 @@ impl Default for Throttle {
             app_attempts: 3_000,
             refused_tickets_per_minute: 600,
             page_checks_per_minute: 6_000,
+            openid_attempts: 60,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use ipnet::IpNet;
+use openid2::url::WebUrl;
 
 use super::Config;
 use crate::{
@@ -108,6 +109,18 @@ impl Config {
         check((1..=300).contains(&self.events.longest_wait.as_seconds()), &|| {
             "events.longest_wait: between 1 and 300 seconds".to_owned()
         });
+        check((0..=3_600).contains(&self.openid.skew.as_seconds()), &|| {
+            "openid.skew: at most one hour".to_owned()
+        });
+        let resolver = &self.openid.xri_resolver;
+        check(resolver.is_empty() || WebUrl::parse(resolver).is_ok(), &|| {
+            format!("openid.xri_resolver: `{resolver}` is no URL such as https://xri.example/")
+        });
+        for endpoint in &self.openid.prefetch_association {
+            check(WebUrl::parse(endpoint).is_ok(), &|| {
+                format!("openid.prefetch_association: `{endpoint}` is no http or https URL")
+            });
+        }
         check((8..=1 << 20).contains(&self.password.memory_kib), &|| {
             "password.memory_kib: between 8 and 1048576".to_owned()
         });
@@ -137,6 +150,9 @@ impl Config {
             "throttle.address_attempts: at least 1".to_owned()
         });
         check(self.throttle.app_attempts >= 1, &|| "throttle.app_attempts: at least 1".to_owned());
+        check(self.throttle.openid_attempts >= 1, &|| {
+            "throttle.openid_attempts: at least 1".to_owned()
+        });
         check(["en", "zh", "ru"].contains(&self.pages.default_locale.as_str()), &|| {
             format!(
                 "pages.default_locale: `{}` is not one of en, zh, ru",

@@ -50,6 +50,10 @@ pub enum Act {
     LinkMade,
     /// A password was set.
     PasswordSet,
+    /// An identity of another place was bound to an account.
+    IdentityAdded,
+    /// An identity was taken from an account.
+    IdentityRemoved,
     /// An app was registered.
     AppAdded,
     /// An app was changed: its registration, its secret, disabled, enabled, deleted.
@@ -92,6 +96,8 @@ impl Act {
         Self::UserAdmin,
         Self::LinkMade,
         Self::PasswordSet,
+        Self::IdentityAdded,
+        Self::IdentityRemoved,
         Self::AppAdded,
         Self::AppChanged,
         Self::PushGivenUp,
@@ -123,6 +129,8 @@ impl Act {
             Self::UserAdmin => "user.admin",
             Self::LinkMade => "link.made",
             Self::PasswordSet => "password.set",
+            Self::IdentityAdded => "identity.added",
+            Self::IdentityRemoved => "identity.removed",
             Self::AppAdded => "app.added",
             Self::AppChanged => "app.changed",
             Self::PushGivenUp => "push.given_up",

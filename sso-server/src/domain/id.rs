@@ -28,6 +28,12 @@ pub enum AppSession {}
 #[derive(Debug)]
 pub enum Logout {}
 
+/// Names an identity: something proven at another place.
+#[derive(Debug)]
+pub enum Identity {}
+
+/// Identifier of an identity: a digest of its key.
+pub type IdentityId = Id<Identity>;
 /// Identifier of a user; never reused.
 pub type UserId = Id<User>;
 /// Identifier of a session.

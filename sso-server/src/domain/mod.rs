@@ -8,6 +8,7 @@ pub mod device;
 pub mod events_url;
 pub mod front_logout;
 pub mod id;
+pub mod identity;
 pub mod password;
 pub mod push;
 pub mod push_step;

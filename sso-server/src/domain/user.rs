@@ -56,6 +56,16 @@ impl Username {
         Ok(Self { shown, key, skeleton })
     }
 
+    /// What could be a name, made of what somebody is called elsewhere; empty when nothing can.
+    pub fn suggested(from: &str) -> String {
+        let separator = |c: char| c == '.' || c == '_' || c == '-';
+        let apt = |c: char| if c.is_whitespace() { '.' } else { c };
+        let shown: String =
+            from.nfkc().map(apt).filter(|c| c.is_alphanumeric() || separator(*c)).collect();
+        let shown: String = shown.trim_matches(separator).chars().take(USERNAME_MAX).collect();
+        Self::parse(&shown).map(|name| name.shown).unwrap_or_default()
+    }
+
     /// As the person wrote it.
     pub fn as_str(&self) -> &str {
         &self.shown
@@ -130,6 +140,38 @@ impl Email {
     /// Equal for spellings that are one mailbox to us.
     pub fn key(&self) -> &str {
         &self.key
+    }
+}
+
+/// The name by which a person is shown. Not unique, and never a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nickname(String);
+
+/// The name cannot be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a nickname has 1 to {USERNAME_MAX} characters, none of them invisible")]
+pub struct NicknameError;
+
+impl Nickname {
+    /// Reads a typed name. What is invisible or turns the direction of text could pass one person off
+    /// as another, and is refused.
+    pub fn parse(typed: &str) -> Result<Self, NicknameError> {
+        let invisible = |c: char| {
+            c.is_control()
+                || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                    | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        };
+        let shown: String = typed.trim().nfc().collect();
+        let fits = (1..=USERNAME_MAX).contains(&shown.chars().count());
+        if !fits || shown.chars().any(invisible) {
+            return Err(NicknameError);
+        }
+        Ok(Self(shown))
+    }
+
+    /// As the person wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{MINUTE, Millis, id::SessionId, throttle::is_blocked, token::Token},
+    domain::{MINUTE, Millis, id::SessionId, identity::Proof, throttle::is_blocked, token::Token},
     store::{
         StoreError, Stored, Tx,
         pending_logins::{self, PendingLogin},
@@ -59,7 +59,7 @@ pub(super) async fn offer(
     let pending = PendingLogin {
         user: who.user.clone(),
         proven_at: who.proven_at,
-        password_set_at: who.password_set_at,
+        proof: who.proof.clone(),
         keep,
     };
     pending_logins::insert(tx, &token.digest(), &pending, now + OPEN_FOR).await?;
@@ -82,16 +82,19 @@ pub async fn choose_session(
     let origin = Origin { keep: pending.keep, ..origin };
     let user = pending.user.clone();
     let device = known_device(app, &user, device);
-    // Blocked since the password was right: nobody gets in by what began before (INV-03).
-    let until = throttles::blocked_until(&mut tx, &counter_of(&user, device.as_deref())).await?;
-    if until.is_some_and(|until| is_blocked(until, now)) {
-        return Err(ChooseError::Void);
+    // Blocked since the password was right: nobody gets in by what began before (INV-03). Guesses at
+    // the password say nothing about an identity.
+    if let Proof::Password { .. } = pending.proof {
+        let counter = counter_of(&user, device.as_deref());
+        let until = throttles::blocked_until(&mut tx, &counter).await?;
+        if until.is_some_and(|until| is_blocked(until, now)) {
+            return Err(ChooseError::Void);
+        }
     }
     let who = Authenticated {
         user: user.clone(),
         proven_at: pending.proven_at,
-        password_set_at: pending.password_set_at,
-        amr: &["pwd"],
+        proof: pending.proof,
         attempt: None,
         shared: Vec::new(),
     };

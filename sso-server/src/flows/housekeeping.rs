@@ -6,15 +6,18 @@ use std::{sync::Arc, time::Duration};
 use tokio::{pin, time::timeout};
 
 use super::{
-    audit_log, expire_sessions::expire_sessions, follow_events::confirm_lapsed, log_out_many, push,
-    signing_keys,
+    audit_log, expire_sessions::expire_sessions, follow_events::confirm_lapsed, log_out_many,
+    openid, push, signing_keys,
 };
 use crate::{
     app::App,
-    domain::{DAY, HOUR, Millis, id::SessionId, session::LiveSession, throttle::FORGOTTEN_AFTER},
+    domain::{
+        DAY, HOUR, Millis, id::SessionId, seconds, session::LiveSession, throttle::FORGOTTEN_AFTER,
+    },
     store::{
         StoreError, Stored, app_instances, app_sessions, confirmations, establish_links, events,
-        logouts, one_time_links, pending_logins, redemptions, sessions, throttles,
+        logouts, one_time_links, openid_associations, openid_nonces, openid_wanted, pending_logins,
+        pending_upstream_logins, proven_identities, redemptions, sessions, throttles,
     },
     tokens::keyring::LOOK_EVERY,
 };
@@ -92,7 +95,8 @@ pub async fn run(app: Arc<App>) {
         sweeping,
         carrying_on,
         sealing,
-        push::worker::run(app.clone())
+        push::worker::run(app.clone()),
+        openid::associations::run(app.clone())
     );
 }
 
@@ -129,6 +133,11 @@ pub async fn tidy(app: &App) -> Stored<()> {
     let mut tx = app.db.write().await?;
     pending_logins::prune(&mut tx, now).await?;
     establish_links::prune(&mut tx, now).await?;
+    pending_upstream_logins::prune(&mut tx, now).await?;
+    proven_identities::prune(&mut tx, now).await?;
+    openid_nonces::prune(&mut tx, seconds(now)).await?;
+    openid_associations::prune(&mut tx, seconds(now)).await?;
+    openid_wanted::prune(&mut tx, now - 30 * DAY).await?;
     redemptions::prune(&mut tx, now - SPENT_KEPT).await?;
     throttles::prune(&mut tx, now - FORGOTTEN_AFTER).await?;
     one_time_links::prune(&mut tx, now - 7 * DAY).await?;

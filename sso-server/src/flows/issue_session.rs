@@ -11,13 +11,14 @@ use crate::{
         audit::{Act, Entry},
         device::Device,
         id::{SessionId, UserId},
+        identity::Proof,
         seconds,
         session::LiveSession,
         session_caps::OnExcess,
         throttle::Attempt,
         token::Token,
     },
-    store::{StoreError, Tx, audit, sessions, throttles, users},
+    store::{StoreError, Tx, audit, identities, sessions, throttles, users},
 };
 
 /// Somebody who proved who they are. Only the flows that take a proof can make one, so no way in
@@ -27,10 +28,8 @@ pub struct Authenticated {
     pub(super) user: UserId,
     /// When they proved it: the session's `auth_time` (OpenID Connect Core, section 2).
     pub(super) proven_at: Millis,
-    /// When the password that was compared had been set.
-    pub(super) password_set_at: Millis,
-    /// Factors (RFC 8176).
-    pub(super) amr: &'static [&'static str],
+    /// By what.
+    pub(super) proof: Proof,
     /// The counted attempt that this login is, at the account or the known device; `None` when it
     /// was settled before …
     pub(super) attempt: Option<Attempt>,
@@ -77,6 +76,9 @@ pub enum IssueSessionError {
     /// The password was changed since it was compared.
     #[error("the password was changed")]
     PasswordChanged,
+    /// The identity that was proven is not this account's any more.
+    #[error("the identity was removed")]
+    IdentityRemoved,
     /// Others' attempts have blocked the account since this login began.
     #[error("the account is blocked for a while")]
     Blocked,
@@ -110,9 +112,18 @@ pub async fn issue_session(
 ) -> Result<IssuedSession, IssueSessionError> {
     let password_set_at =
         users::note_login(tx, &who.user, now).await?.ok_or(IssueSessionError::Disabled)?;
-    // Whoever changed it has ended the sessions there were; this one would have been missed.
-    if password_set_at != who.password_set_at {
-        return Err(IssueSessionError::PasswordChanged);
+    match &who.proof {
+        // Whoever changed it has ended the sessions there were; this one would have been missed.
+        Proof::Password { set_at } if password_set_at != *set_at => {
+            return Err(IssueSessionError::PasswordChanged);
+        }
+        Proof::Password { .. } => {}
+        // Behind the person's row, as whoever removes one does (SECURITY-CASES A-17).
+        Proof::Identity(id) => {
+            if !identities::note_use(tx, id, &who.user, now).await? {
+                return Err(IssueSessionError::IdentityRemoved);
+            }
+        }
     }
     if let Some(attempt) = &who.attempt
         && !throttles::settle(tx, attempt, &who.shared, now).await?
@@ -128,7 +139,7 @@ pub async fn issue_session(
         let renewal = sessions::Renewal {
             id: &current.id,
             digest: &digest,
-            amr: who.amr,
+            amr: who.proof.amr(),
             kept: origin.keep,
             auth_time: who.proven_at,
             now,
@@ -156,7 +167,7 @@ pub async fn issue_session(
         id: &id,
         digest: &digest,
         user: &who.user,
-        amr: who.amr,
+        amr: who.proof.amr(),
         kept: origin.keep,
         device: &origin.device,
         address: &origin.address,
@@ -223,7 +234,7 @@ async fn note(
         .user(&who.user)
         .session(session)
         .address(&origin.address)
-        .fact("amr", who.amr.to_vec())
+        .fact("amr", who.proof.amr().to_vec())
         .fact("device", origin.device.label.as_str());
     entry.app = origin.app.clone();
     audit::append(tx, &[entry], &app.random).await

@@ -19,6 +19,7 @@ use crate::{
         Millis,
         audit::{Act, Entry},
         id::{UserId, fresh_text},
+        identity::Proof,
         password::{Password, PasswordError},
         throttle::{Attempt, Policy, is_blocked},
         token::Digest,
@@ -192,8 +193,7 @@ pub(super) async fn prove<'a>(app: &'a App, login: &Login<'_>) -> Result<Proven<
     let who = Authenticated {
         user: account.user.clone(),
         proven_at: app.clock.now(),
-        password_set_at: account.password_set_at,
-        amr: &["pwd"],
+        proof: Proof::Password { set_at: account.password_set_at },
         attempt: Some(attempt),
         shared: attempts.shared,
     };
@@ -257,6 +257,8 @@ pub(super) async fn turned_away<T>(
     let why = match error {
         IssueSessionError::Disabled => "disabled",
         IssueSessionError::PasswordChanged => "wrong_password",
+        // Not after a password; a refusal all the same.
+        IssueSessionError::IdentityRemoved => "identity_removed",
         IssueSessionError::Blocked => "blocked",
         IssueSessionError::TooManySessions | IssueSessionError::ChooseWhichEnds => {
             "too_many_sessions"

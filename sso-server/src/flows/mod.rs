@@ -4,6 +4,7 @@
 //! One function issues sessions ([`issue_session`]), one issues tickets ([`issue_ticket`]), one ends
 //! sessions ([`end_session`]). The checks live inside them, so no way in can forget one.
 
+pub mod add_identity;
 pub mod admin_tokens;
 pub mod app_sessions;
 pub mod apps;
@@ -23,14 +24,18 @@ pub mod issue_session;
 pub mod issue_ticket;
 pub mod log_in;
 pub mod log_in_by_app;
+pub mod log_in_by_identity;
 pub mod log_out_many;
 pub mod one_time_link;
+pub mod openid;
 pub mod page_checks;
 pub mod prove_logout;
 pub mod push;
 pub mod push_streams;
 pub mod redeem_ticket;
 pub mod refused_tickets;
+pub mod register;
+pub mod remove_identity;
 pub mod replace_master_key;
 pub mod restore;
 pub mod secure_account;

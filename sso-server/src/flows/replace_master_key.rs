@@ -10,9 +10,9 @@ use crate::{
         app::AppId,
         audit::{Act, Entry},
     },
-    store::{StoreError, audit, meta, push_streams, signing_keys},
+    store::{StoreError, audit, meta, openid_associations, push_streams, signing_keys},
     tokens::{
-        events_secret,
+        association_key, events_secret,
         keyring::{KeyringError, PURPOSE, resealed},
         master_key::{MasterKey, Unsealable},
         secrets::{FACT, Secrets},
@@ -28,6 +28,9 @@ pub enum ReplaceError {
     /// Nor does an events secret.
     #[error("the events secret of {0} does not open under this master key")]
     EventsSecret(AppId),
+    /// Nor does a key shared with an OpenID provider.
+    #[error("the key shared with {0} does not open under this master key")]
+    AssociationKey(String),
     /// Somebody else replaces it at the same time.
     #[error("the sealed values changed meanwhile: is another replacement running?")]
     Concurrent,
@@ -61,10 +64,19 @@ pub async fn replace_master_key(app: &App, new: &MasterKey) -> Result<usize, Rep
         }
         events_secrets += 1 + usize::from(before.is_some());
     }
+    let shared = openid_associations::all(&mut tx).await?;
+    for row in &shared {
+        let unsealable = |Unsealable| ReplaceError::AssociationKey(row.op_endpoint.clone());
+        let key = association_key::open(row, &app.master).map_err(unsealable)?;
+        let sealed = association_key::seal(row, &key, new, &app.random);
+        if !openid_associations::reseal(&mut tx, row, &sealed).await? {
+            return Err(ReplaceError::Concurrent);
+        }
+    }
     let entry = Entry::new(app.clock.now(), Act::KeyRotated).fact("replaced", "master key");
     audit::append(&mut tx, &[entry], &app.random).await?;
     tx.commit().await?;
-    Ok(keys.len() + 1 + events_secrets)
+    Ok(keys.len() + 1 + events_secrets + shared.len())
 }
 
 /// Opens everything sealed; answers how many values that are.
@@ -84,7 +96,12 @@ pub async fn verify_all(app: &App) -> Result<usize, ReplaceError> {
             events_secrets += 1;
         }
     }
-    Ok(keys.len() + 1 + events_secrets)
+    let shared = openid_associations::all(&mut connection).await?;
+    for row in &shared {
+        let unsealable = |Unsealable| ReplaceError::AssociationKey(row.op_endpoint.clone());
+        association_key::open(row, &app.master).map_err(unsealable)?;
+    }
+    Ok(keys.len() + 1 + events_secrets + shared.len())
 }
 
 fn resealed_events(

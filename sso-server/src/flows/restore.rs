@@ -6,7 +6,10 @@
 //!   with it what keeps people signed in. In the apps there may be sessions that began since then, of
 //!   which nobody here knows: one event tells each app that all of them are over.
 //! - A ticket spent since then could be spent again: tickets from before the restore are void, and so
-//!   are one-time links, logins that wait for a decision, and sessions on their way to a browser.
+//!   are one-time links, logins that wait for a decision, for a provider's answer or for a name, and
+//!   sessions on their way to a browser.
+//! - An answer of an OpenID provider that was used since then could be used again, by whoever still has
+//!   the browser's cookie and the login that waits for it: no login waits any more.
 //!   Whoever adds something else that is good once, or for a short time, voids it here, too.
 //! - Apps have read numbers of their logs that this database has not given out yet. Were they given
 //!   out again, whoever has read further would never hear of what stands there. So every log goes on
@@ -30,7 +33,7 @@ use crate::{
         StoreError, Stored, Tx, app_instances, audit, confirmations, establish_links,
         events::{self, NewEvent},
         logouts::LogoutRow,
-        one_time_links, pending_logins, restores,
+        one_time_links, pending_logins, pending_upstream_logins, proven_identities, restores,
     },
 };
 
@@ -97,6 +100,8 @@ pub async fn restore(app: &App, restore: &Restore) -> Result<Restored, RestoreEr
     let links = one_time_links::void_all(&mut tx, at).await?;
     pending_logins::void_all(&mut tx, at).await?;
     establish_links::void_all(&mut tx, at).await?;
+    pending_upstream_logins::void_all(&mut tx, at).await?;
+    proven_identities::void_all(&mut tx, at).await?;
     let logout = match restore.keep_sessions {
         true => None,
         false => Some(log_out_many::order_in(app, &mut tx, &Reach::Everybody, why, at).await?),

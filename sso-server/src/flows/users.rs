@@ -16,7 +16,7 @@ use crate::{
     },
     hashing::Busy,
     store::{
-        StoreError, Tx, audit, one_time_links,
+        StoreError, Tx, audit, identities, one_time_links,
         users::{self, NewUser, UserRow},
     },
 };
@@ -273,6 +273,8 @@ async fn delete_once(app: &App, name: &str, force: bool) -> Result<Ended, UsersE
     if user.admin_since.is_some() && !force && users::count_admins(&mut tx).await? == 0 {
         return Err(UsersError::LastAdmin(user.username));
     }
+    // Whoever they belong to may begin anew with them; the id is never used again (SECURITY-CASES A-18).
+    identities::free_of_user(&mut tx, &user.id).await?;
     let why = Ending::by_operator(Cause::Deleted);
     let ended = end_all_of_user_in(app, &mut tx, &user.id, None, why, now).await?;
     let entry = Entry::new(now, Act::UserDeleted).user(&user.id).fact("by", "operator");

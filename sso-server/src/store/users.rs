@@ -49,6 +49,55 @@ pub async fn insert(tx: &mut Tx, new: NewUser<'_>) -> Stored<()> {
     Ok(())
 }
 
+/// An account that somebody makes for themselves, with an identity instead of a password.
+pub struct Registered<'a> {
+    /// Its id.
+    pub id: &'a UserId,
+    /// The name to sign in with.
+    pub username: &'a Username,
+    /// The name to show.
+    pub nickname: Option<&'a str>,
+    /// The mail address that they give. Nobody has verified it, so it has no key: it is nobody's name
+    /// to sign in with, takes nothing from whoever it really belongs to, and finds no account
+    /// (SECURITY-CASES A-01, A-08).
+    pub email: Option<&'a Email>,
+    /// Made at.
+    pub now: Millis,
+}
+
+/// Writes an account without a password. A name that is taken, or looks like a taken one, is a
+/// conflict.
+pub async fn register(tx: &mut Tx, new: Registered<'_>) -> Stored<()> {
+    sqlx::query(
+        "INSERT INTO users (id, username, username_key, username_skeleton, nickname, email, profile,
+             app_flag, ac_flag, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, '{}', 0, 0, $7)",
+    )
+    .bind(new.id.as_str())
+    .bind(new.username.as_str())
+    .bind(new.username.key())
+    .bind(new.username.skeleton())
+    .bind(new.nickname)
+    .bind(new.email.map(Email::as_str))
+    .bind(new.now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Locks the row of an enabled account until the transaction ends; answers whether it has a
+/// password. `None` when it is disabled or gone.
+pub async fn lock(tx: &mut Tx, user: &UserId) -> Stored<Option<bool>> {
+    let row: Option<(Option<i64>,)> = sqlx::query_as(
+        "UPDATE users SET last_login_at = last_login_at WHERE id = $1 AND disabled_at IS NULL
+         RETURNING password_changed_at",
+    )
+    .bind(user.as_str())
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(row.map(|(password_set_at,)| password_set_at.is_some()))
+}
+
 /// What a password login needs to know. It holds a password's hash and is not printed.
 #[derive(Clone)]
 pub struct Credentials {

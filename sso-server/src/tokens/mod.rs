@@ -1,6 +1,7 @@
 //! Keys and what is made with them: the master key, secrets sealed under it, the keys that sign
 //! tickets, tickets themselves.
 
+pub mod association_key;
 pub mod crypto;
 pub mod events_secret;
 pub mod keyring;

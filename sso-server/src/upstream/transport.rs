@@ -1,6 +1,9 @@
 //! The only way out (DESIGN 6.7): resolved once, every address checked, connected to that address;
 //! no redirects, no proxies, no cookies, small bodies, short times.
 //!
+//! Two ways to ask: [`Transport::post`] for what only has to arrive (events), [`Transport::fetch`] for
+//! what is to be read, within the limits that the asker sets.
+//!
 //! The address is checked where the name is resolved, so what was checked is what is connected to:
 //! a name that answers otherwise a moment later (DNS rebinding, SECURITY-CASES F-02) changes
 //! nothing. A host that is written as an address is never resolved, so it is checked before.
@@ -15,9 +18,9 @@ use std::{
 
 use ipnet::IpNet;
 use reqwest::{
-    Client, Response,
+    Client, Method, Response,
     dns::{Addrs, Name, Resolve, Resolving},
-    header::{HeaderMap, LOCATION, RETRY_AFTER},
+    header::{HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER},
     redirect::Policy,
 };
 use tokio::time::timeout;
@@ -100,6 +103,43 @@ pub struct Answer {
     pub retry_after: Option<Millis>,
 }
 
+/// A request whose answer is to be read.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// GET or POST.
+    pub method: Method,
+    /// Where to.
+    pub url: Url,
+    /// Beside the usual ones.
+    pub headers: HeaderMap,
+    /// Empty for GET.
+    pub body: String,
+    /// Most bytes of the answer's body.
+    pub body_max: usize,
+    /// Most bytes of the answer's headers.
+    pub headers_max: usize,
+    /// It is over after this long, its answer included.
+    pub within: Duration,
+}
+
+/// An answer that was read. A redirect is one, too: it is the asker's to judge, and to ask anew.
+#[derive(Clone)]
+pub struct Fetched {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body as it was sent: nothing is decompressed.
+    pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Fetched {
+    /// Without the rest: it may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} bytes)", self.status, self.body.len())
+    }
+}
+
 /// Why nothing came back. The sentences are for operators.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
@@ -123,6 +163,9 @@ pub enum TransportError {
     /// Too slow.
     #[error("no answer within {} seconds", WITHIN.as_secs())]
     TimedOut,
+    /// More than may be read.
+    #[error("the answer is too large")]
+    TooLarge,
     /// It sends us elsewhere.
     #[error("answered {status}, a redirect to {to}; redirects are not followed")]
     Redirect {
@@ -151,6 +194,7 @@ impl TransportError {
             Self::Certificate(_) => "certificate",
             Self::Tls(_) => "tls",
             Self::TimedOut => "timeout",
+            Self::TooLarge => "too_large",
             Self::Redirect { .. } => "redirect",
             Self::Broken(_) => "broken",
             Self::Setup(_) => "setup",
@@ -188,6 +232,50 @@ impl Transport {
         let retry_after = retry_after(response.headers());
         read_to_end(response).await?;
         Ok(Answer { status: status.as_u16(), retry_after })
+    }
+
+    /// Sends one request and reads its answer.
+    pub async fn fetch(&self, ask: Ask) -> Result<Fetched, TransportError> {
+        self.check(&ask.url)?;
+        usual_port(&ask.url)?;
+        let request = self
+            .client()?
+            .request(ask.method, ask.url)
+            .headers(ask.headers)
+            .body(ask.body)
+            .timeout(ask.within);
+        let mut response = request.send().await.map_err(understood)?;
+        let headers = std::mem::take(response.headers_mut());
+        let size =
+            |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
+        if headers.iter().map(size).sum::<usize>() > ask.headers_max {
+            return Err(TransportError::TooLarge);
+        }
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(understood)? {
+            if body.len() + chunk.len() > ask.body_max {
+                return Err(TransportError::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Fetched { status, headers, body })
+    }
+
+    /// Whether a browser may be sent there: the same checks, without a request. A document that
+    /// somebody wrote could lead people to what stands in our own network.
+    pub async fn vet(&self, url: &Url) -> Result<(), TransportError> {
+        self.check(url)?;
+        usual_port(url)?;
+        if let Some(Host::Domain(name)) = url.host() {
+            resolve(name, &self.rules).await.map_err(|error| {
+                match error.downcast_ref::<Refused>() {
+                    Some(refused) => TransportError::Address(refused.to_string()),
+                    None => TransportError::Dns(error.to_string()),
+                }
+            })?;
+        }
+        Ok(())
     }
 
     /// What can be said before anything is asked. An address in place of a name is not resolved, so
@@ -228,6 +316,15 @@ impl Transport {
                 .map_err(|error| chain(&error))
         });
         made.as_ref().map_err(|why| TransportError::Setup(why.clone()))
+    }
+}
+
+/// The web's ports, and those that anybody may open a server on: no mail, no login, no file share is
+/// spoken to (SECURITY-CASES F-04).
+fn usual_port(url: &Url) -> Result<(), TransportError> {
+    match url.port_or_known_default() {
+        Some(80 | 443 | 1024..) => Ok(()),
+        port => Err(TransportError::Address(format!("port {}", port.unwrap_or(0)))),
     }
 }
 
@@ -334,22 +431,29 @@ impl Resolve for CheckedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let rules = self.rules.clone();
         Box::pin(async move {
-            let host = name.as_str();
-            // RFC 6761 section 6.3: never asked of a DNS server. libc does not always know.
-            let addresses: Vec<SocketAddr> = if host == "localhost" || host.ends_with(".localhost")
-            {
-                vec![([127, 0, 0, 1], 0).into(), ([0u16, 0, 0, 0, 0, 0, 0, 1], 0).into()]
-            } else {
-                let found = timeout(RESOLVE_WITHIN, tokio::net::lookup_host((host, 0))).await;
-                found.map_err(|_| "no answer from the name server")??.collect()
-            };
-            // One bad address spoils the name: an honest host does not mix them.
-            for address in &addresses {
-                rules.check(address.ip())?;
-            }
+            let addresses = resolve(name.as_str(), &rules).await?;
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
+}
+
+/// The addresses of a name, if all of them may be connected to.
+async fn resolve(
+    host: &str,
+    rules: &Rules,
+) -> Result<Vec<SocketAddr>, Box<dyn Error + Send + Sync>> {
+    // RFC 6761 section 6.3: never asked of a DNS server. libc does not always know.
+    let addresses: Vec<SocketAddr> = if host == "localhost" || host.ends_with(".localhost") {
+        vec![([127, 0, 0, 1], 0).into(), ([0u16, 0, 0, 0, 0, 0, 0, 1], 0).into()]
+    } else {
+        let found = timeout(RESOLVE_WITHIN, tokio::net::lookup_host((host, 0))).await;
+        found.map_err(|_| "no answer from the name server")??.collect()
+    };
+    // One bad address spoils the name: an honest host does not mix them.
+    for address in &addresses {
+        rules.check(address.ip())?;
+    }
+    Ok(addresses)
 }
 
 #[cfg(test)]
@@ -366,7 +470,25 @@ mod tests {
     async fn refused(transport: &Transport, url: &str) -> bool {
         let url = Url::parse(url).unwrap();
         let outcome = transport.post(&url, HeaderMap::new(), String::new()).await;
-        matches!(outcome, Err(TransportError::Address(_)))
+        let refused = matches!(outcome, Err(TransportError::Address(_)));
+        // Every way out and every check of an address says the same.
+        let ask = Ask {
+            method: Method::GET,
+            url: url.clone(),
+            headers: HeaderMap::new(),
+            body: String::new(),
+            body_max: 1024,
+            headers_max: 1024,
+            within: WITHIN,
+        };
+        let fetched = matches!(transport.fetch(ask).await, Err(TransportError::Address(_)));
+        let vetted = matches!(transport.vet(&url).await, Err(TransportError::Address(_)));
+        if url.port_or_known_default().is_some_and(|port| port >= 80) {
+            assert_eq!((fetched, vetted), (refused, refused), "{url}");
+        } else {
+            assert!(fetched && vetted, "{url}");
+        }
+        refused
     }
 
     // SECURITY-CASES F-01: what is written as an address is checked before, what is a name when it

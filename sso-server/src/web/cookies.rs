@@ -31,8 +31,13 @@ pub const LANGUAGE: &str = "__Host-passport-lang";
 /// A one-time link on its way out of the URL.
 pub const SETUP: &str = "__Host-passport-setup";
 
+/// Ties a login at a provider to the browser in which it began.
+pub const UPSTREAM: &str = "__Host-passport-upstream";
+/// The OpenID that was last used here, where the person wants it offered.
+pub const OPENID: &str = "__Host-passport-openid";
+
 /// All of them.
-const OURS: [&str; 7] = [SESSION, TWIN, ARRIVAL, FORM, DEVICE, LANGUAGE, SETUP];
+const OURS: [&str; 9] = [SESSION, TWIN, ARRIVAL, FORM, DEVICE, LANGUAGE, SETUP, UPSTREAM, OPENID];
 
 /// There are two cookies of one of our names, or a name is percent-encoded and would decode to one of
 /// ours: somebody tries to pass off a cookie as another.

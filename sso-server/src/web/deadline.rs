@@ -22,6 +22,7 @@ use actix_web::{
 use tokio::{pin, select, time::sleep};
 
 use super::{Web, api::error::ApiError, input::BODY_WITHIN, pages::admin::doctor};
+use crate::upstream::openid;
 
 /// Longer than a turn at the database and a statement may take by themselves (3 s and 5 s), so that
 /// theirs are the answers wherever they can be.
@@ -74,6 +75,9 @@ fn waits(path: &str, longest_poll: Duration) -> Duration {
     match path {
         "/api/v1/events" => longest_poll,
         "/logout/progress" => PROOF,
+        // Providers are asked, for as long as one exchange may take each time.
+        "/login/openid" => openid::START_WITHIN,
+        "/complete/openid" => openid::COMPLETE_WITHIN,
         path if path.starts_with("/api/v1/admin/logouts/") => PROOF,
         path if path.starts_with("/admin/logouts/") && path.ends_with("/progress") => PROOF,
         path if path.starts_with("/admin/apps/") && path.ends_with("/doctor") => doctor::WITHIN,
@@ -91,6 +95,8 @@ mod tests {
         for (path, wait) in [
             ("/api/v1/events", poll),
             ("/logout/progress", PROOF),
+            ("/login/openid", openid::START_WITHIN),
+            ("/complete/openid", openid::COMPLETE_WITHIN),
             ("/api/v1/admin/logouts/ID", PROOF),
             ("/admin/logouts/ID/progress", PROOF),
             ("/admin/apps/aw/doctor", doctor::WITHIN),

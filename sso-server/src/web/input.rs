@@ -90,6 +90,26 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
     }
 }
 
+/// A form body as it came, for what is read by rules of its own.
+#[derive(Debug)]
+pub struct FormBody(pub Result<Bytes, BadInput>);
+
+impl FromRequest for FormBody {
+    type Error = actix_web::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, actix_web::Error>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let typed = is_type(request, "application/x-www-form-urlencoded");
+        let body = body(request, payload.take(), FORM_MAX);
+        Box::pin(async move {
+            if !typed {
+                return Ok(Self(Err(BadInput::ContentType)));
+            }
+            Ok(Self(body.await))
+        })
+    }
+}
+
 /// A JSON body, read into a `T`.
 #[derive(Debug)]
 pub struct Json<T>(pub Result<T, BadInput>);

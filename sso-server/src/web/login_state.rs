@@ -203,8 +203,9 @@ pub async fn keep_cookie(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let web = request.app_data::<Data<Web>>().cloned();
     let mut response = next.call(request).await?;
-    let (begun, twin, login, over) = {
+    let (begun, forgotten, twin, login, over) = {
         let noted = response.request().extensions();
+        let forgotten = noted.get::<Forgotten>().is_some();
         let begun = noted.get::<Begun>().cloned();
         let twin = match (&begun, noted.get::<Forgotten>(), noted.get::<Met>(), &web) {
             (Some(begun), _, _, Some(web)) => Some(twin_of(web, &begun.digest, begun.kept_for)),
@@ -215,8 +216,8 @@ pub async fn keep_cookie(
             }
             _ => None,
         };
-        let (forgotten, met_over) = (noted.get::<Forgotten>(), noted.get::<MetOver>());
-        let login = match (&begun, forgotten, noted.get::<Met>(), met_over) {
+        let (gone, met_over) = (noted.get::<Forgotten>(), noted.get::<MetOver>());
+        let login = match (&begun, gone, noted.get::<Met>(), met_over) {
             (Some(_), ..) => Some(LOGGED_IN),
             (None, Some(Forgotten), ..) => Some(LOGGED_OUT),
             (None, None, Some(_), _) => Some(LOGGED_IN),
@@ -224,10 +225,19 @@ pub async fn keep_cookie(
             (None, None, None, None) => None,
         };
         let waits = cookies::read(response.request(), cookies::ARRIVAL).is_some();
-        let over = begun.is_some() || noted.get::<Forgotten>().is_some();
+        let over = begun.is_some() || forgotten;
         let over = waits && (over || noted.get::<NoArrival>().is_some());
-        (begun, twin, login, over)
+        (begun, forgotten, twin, login, over)
     };
+    if forgotten {
+        // A login that is under way at a provider ends with it (SECURITY-CASES S-13), and whose
+        // browser it was is not told to the next one.
+        let held = |name: &&str| cookies::read(response.request(), name).is_some();
+        let held: Vec<_> = [cookies::UPSTREAM, cookies::OPENID].into_iter().filter(held).collect();
+        for name in held {
+            response.response_mut().add_cookie(&cookies::remove(name))?;
+        }
+    }
     if let Some(Begun { kept_for: Some(life), .. }) = begun {
         let all: Vec<HeaderValue> = response.headers().get_all(SET_COOKIE).cloned().collect();
         response.headers_mut().remove(SET_COOKIE);
@@ -339,7 +349,7 @@ impl LoginState {
         Ok(())
     }
 
-    /// This browser holds nothing any more. To be called after a flow has ended the session: if
+    /// This browser holds nothing any more, nor what was under way in it. To be called after a flow has ended the session: if
     /// that failed, the cookie stays (SECURITY-CASES S-11).
     pub fn forget(&self) {
         self.session.purge();

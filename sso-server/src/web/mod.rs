@@ -203,6 +203,38 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                     ))
                     .service(page(
                         GET_POST,
+                        resource("/login/openid")
+                            .route(get().to(pages::openid::show))
+                            .route(post().to(pages::openid::submit)),
+                    ))
+                    .service(page(
+                        GET_POST,
+                        resource("/complete/openid")
+                            .route(get().to(pages::openid::complete))
+                            .route(post().to(pages::openid::complete_posted)),
+                    ))
+                    .service(page(
+                        GET_POST,
+                        resource("/register/openid")
+                            .route(get().to(pages::register::show))
+                            .route(post().to(pages::register::submit)),
+                    ))
+                    .service(page(
+                        GET,
+                        resource("/account/identities").route(get().to(pages::identities::show)),
+                    ))
+                    .service(page(
+                        POST,
+                        resource("/account/identities/add")
+                            .route(post().to(pages::identities::add)),
+                    ))
+                    .service(page(
+                        POST,
+                        resource("/account/identities/remove")
+                            .route(post().to(pages::identities::remove)),
+                    ))
+                    .service(page(
+                        GET_POST,
                         resource("/logout")
                             .route(get().to(pages::logout::show))
                             .route(post().to(pages::logout::submit)),

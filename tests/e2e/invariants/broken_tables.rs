@@ -18,7 +18,7 @@ async fn run(connection: &mut AnyConnection, sql: String) {
 // SECURITY-CASES INV-12: each table away, by each way in; on both databases.
 #[actix_web::test]
 async fn without_a_table_nobody_gets_in_and_nobody_is_refused() {
-    const TABLES: [&str; 11] = [
+    const TABLES: [&str; 15] = [
         "users",
         "apps",
         "sessions",
@@ -30,6 +30,10 @@ async fn without_a_table_nobody_gets_in_and_nobody_is_refused() {
         "one_time_links",
         "pending_logins",
         "logouts",
+        "identities",
+        "pending_upstream_logins",
+        "openid_nonces",
+        "openid_wanted_associations",
     ];
     on_both(async |database| {
         let passport = Passport::with(database, settings).await;

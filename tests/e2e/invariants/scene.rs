@@ -2,15 +2,16 @@
 //! the last one, which lets them in or not.
 
 use client_sdk::wire::Redeemed;
-use harness::{Answer, Browser, Form, PASSWORD, Passport, TestApp};
+use harness::{Answer, Browser, Form, PASSWORD, Passport, Provider, TestApp};
 use serde_json::json;
 use sso_server::{
     config::Config,
-    domain::{app::Silent, session_caps::OnExcess},
+    domain::{app::Silent, identity::Identity, session_caps::OnExcess},
     flows::{
         apps::{self, ChangeApp},
         users::{self, AddUser},
     },
+    store::identities,
 };
 
 /// A way to a session, a ticket or an app session, or to the use of one. A new way in is a new line
@@ -41,6 +42,8 @@ pub enum Way {
     SetUpLink,
     /// The password was right, and of too many sessions one is chosen that makes room
     ChooseSession,
+    /// An OpenID of the account's was proven at its provider
+    OpenIdLogin,
     /// "This was not me"
     SecureAccount,
     /// "Continue as NAME?" at an app that asks first
@@ -56,7 +59,7 @@ pub enum Way {
     AppSessionStatus,
 }
 
-pub const ALL: [Way; 22] = [
+pub const ALL: [Way; 23] = [
     Way::PasswordLogin,
     Way::PasswordLoginIntoApp,
     Way::SilentRedirect,
@@ -71,6 +74,7 @@ pub const ALL: [Way; 22] = [
     Way::RepeatedRedemption,
     Way::SetUpLink,
     Way::ChooseSession,
+    Way::OpenIdLogin,
     Way::SecureAccount,
     Way::LoginByApp,
     Way::TakenSession,
@@ -88,6 +92,11 @@ const SESSIONS_MOST: usize = 2;
 pub fn settings(config: &mut Config) {
     config.session.max_per_user = SESSIONS_MOST;
     config.session.on_excess = OnExcess::Ask;
+    // Version 1: the answers of the provider, whose clock is the real one, bear no time.
+    config.outgoing.allow_loopback = true;
+    config.openid.plain_http = vec!["*".to_owned()];
+    config.openid.version_1 = true;
+    config.throttle.openid_attempts = 100_000;
 }
 
 /// The password that [`Way::SecureAccount`] chooses.
@@ -136,6 +145,8 @@ impl Way {
         use Need::*;
         match (self, moment) {
             (Self::PasswordLogin | Self::SetUpLink, _) => &[Person, Proof],
+            // Guesses at the password lock nobody out who does not need it.
+            (Self::OpenIdLogin, _) => &[Person],
             (Self::PasswordLoginIntoApp, _) => &[Person, Proof, App],
             (
                 Self::SilentRedirect
@@ -179,6 +190,7 @@ impl Way {
                 | Self::ChooseSession
                 | Self::LoginByApp
                 | Self::TakenSession
+                | Self::OpenIdLogin
         )
     }
 
@@ -206,9 +218,20 @@ impl Way {
         let outcome = match (self, status) {
             (_, 503) => Some(Outcome::Unavailable),
             (
-                Self::PasswordLogin | Self::SetUpLink | Self::ChooseSession | Self::TakenSession,
+                Self::PasswordLogin
+                | Self::SetUpLink
+                | Self::ChooseSession
+                | Self::TakenSession
+                | Self::OpenIdLogin,
                 303,
             ) if to == "/account" => Some(Outcome::Entered),
+            // The account is shut; or gone, and its OpenID is nobody's.
+            (Self::OpenIdLogin, 303)
+                if to.ends_with("&problem=openid-account")
+                    || to.starts_with("/register/openid?t=") =>
+            {
+                Some(Outcome::Refused)
+            }
             (Self::SecureAccount, 303) if leads_to(to, "/account?done=secured") => {
                 Some(Outcome::Entered)
             }
@@ -312,6 +335,8 @@ enum Hand {
     Form(Form),
     Ticket(String),
     AppSession(String),
+    /// On the way to the provider.
+    Away(String),
     Account(String),
     /// There was nothing in the way: the first step was the last.
     In(Answer),
@@ -339,6 +364,10 @@ impl Walk {
                 // One who stays: the last one cannot be disabled. Perhaps there is one already.
                 let stays = AddUser { username: "stays-admin", ..admin };
                 let _ = users::add(&passport.app, stays).await;
+            }
+            Way::OpenIdLogin => {
+                let user = passport.add_user(name).await;
+                bind(passport, &openid_of(name), &user).await;
             }
             _ => drop(passport.add_user(name).await),
         }
@@ -412,6 +441,7 @@ impl Walk {
             Way::SecureAccount => "/account/secure".to_owned(),
             Way::ChooseSession => return self.ask_for_room().await,
             Way::TakenSession => return self.ask_for_the_session().await,
+            Way::OpenIdLogin => return self.leave_for_the_provider().await,
             Way::SetUpLink => {
                 let Hand::Link(link) = &self.hand else { panic!("{:?}", self.hand) };
                 assert_eq!(self.browser.get(&link.clone()).await.location(), "/setup");
@@ -464,6 +494,18 @@ impl Walk {
         };
     }
 
+    async fn leave_for_the_provider(&mut self) {
+        let page = self.browser.get("/login").await;
+        let form = page.form("/login/openid").with("openid_identifier", &openid_of(&self.name));
+        let asking = self.browser.submit(&form).await;
+        let next = harness::provider::next_step(&asking).unwrap();
+        let answer = self.browser.get(&next).await;
+        self.hand = match answer.status.as_u16() {
+            303 => Hand::Away(answer.location().to_owned()),
+            _ => Hand::Refused(answer),
+        };
+    }
+
     /// The step that lets in or not. Whoever was refused at the first step gets that answer.
     pub async fn last_step(&mut self) -> Answer {
         let none = [("prompt", "none")];
@@ -512,6 +554,12 @@ impl Walk {
                 let form = form.clone().with("username", &self.name).with("password", PASSWORD);
                 self.browser.submit(&form.with("keep", "on")).await
             }
+            (Way::OpenIdLogin, Hand::Away(url)) => {
+                let back = Provider::shared().sends_back(url).await.url;
+                let (_, path) = back.split_once("://").unwrap();
+                let path = path[path.find('/').unwrap()..].to_owned();
+                self.browser.get(&path).await
+            }
             (way, hand) => panic!("{way:?} with {hand:?}"),
         }
     }
@@ -544,7 +592,11 @@ impl Walk {
             app.secret.clone_from(secret);
         }
         match self.way {
-            Way::PasswordLogin | Way::SetUpLink | Way::AccountPage | Way::TakenSession => {
+            Way::PasswordLogin
+            | Way::SetUpLink
+            | Way::AccountPage
+            | Way::TakenSession
+            | Way::OpenIdLogin => {
                 assert!(self.browser.clone().at(passport).is_signed_in().await, "{:?}", self.way);
             }
             Way::PasswordLoginIntoApp
@@ -599,6 +651,25 @@ impl Walk {
             }
         }
     }
+}
+
+/// Each person's OpenID.
+fn openid_of(name: &str) -> String {
+    Provider::shared().at(&format!("html1/{name}"))
+}
+
+/// As it is after the person has added it to their account.
+async fn bind(passport: &Passport, openid: &str, user: &str) {
+    let identity = Identity {
+        backend: "openid".to_owned(),
+        subject: openid.to_owned(),
+        shown: openid.to_owned(),
+        provider: "127.0.0.1".to_owned(),
+    };
+    let (user, now) = (user.into(), passport.app.clock.now());
+    let mut tx = passport.app.db.write().await.unwrap();
+    assert!(identities::insert(&mut tx, &identity, &user, now).await.unwrap());
+    tx.commit().await.unwrap();
 }
 
 async fn redeem_under_key(app: &TestApp, ticket: &str) -> Answer {

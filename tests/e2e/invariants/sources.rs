@@ -72,7 +72,7 @@ fn no_loop_holds_the_connection_that_its_head_read_by() {
 #[test]
 fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
     let sources = sources();
-    let rows: [(&str, &[&str]); 28] = [
+    let rows: [(&str, &[&str]); 34] = [
         // A session begins or is renewed …
         ("INSERT INTO sessions", &["store/sessions/mod.rs"]),
         ("sessions SET digest", &["store/sessions/mod.rs"]),
@@ -85,17 +85,30 @@ fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
                 "flows/choose_session.rs",
                 "flows/log_in.rs",
                 "flows/log_in_by_app.rs",
+                "flows/log_in_by_identity.rs",
                 "flows/secure_account.rs",
             ],
         ),
         (
             "Authenticated {",
-            &["flows/choose_session.rs", "flows/issue_session.rs", "flows/log_in.rs"],
+            &[
+                "flows/choose_session.rs",
+                "flows/issue_session.rs",
+                "flows/log_in.rs",
+                "flows/log_in_by_identity.rs",
+            ],
         ),
+        // (an identity is proven by its provider, and opens an account or becomes one's own) …
+        ("log_in_by_identity(app,", &["flows/openid/complete.rs"]),
+        ("first_login(", &["flows/log_in_by_identity.rs", "flows/register.rs"]),
+        ("INSERT INTO identities", &["store/identities.rs"]),
+        ("identities::insert(", &["flows/add_identity.rs", "flows/register.rs"]),
+        ("add_identity(app,", &["flows/openid/complete.rs"]),
+        ("proven_identities::insert(", &["flows/openid/complete.rs"]),
         // (that a proof waits for a choice is written down where it was made) …
         ("INSERT INTO pending_logins", &["store/pending_logins.rs"]),
         ("pending_logins::insert(", &["flows/choose_session.rs"]),
-        ("choose_session::offer(app,", &["flows/log_in.rs"]),
+        ("choose_session::offer(app,", &["flows/log_in.rs", "flows/log_in_by_identity.rs"]),
         // … and of one that an app's server began, a browser gets the cookie by a link, once, and by
         // nothing else …
         ("sessions::hand_over(", &["flows/establish_session.rs"]),
@@ -197,6 +210,16 @@ const ROUTES: &[(&str, &str, Kind)] = &[
     ("get", "/establish", Kind::Asks),
     ("post", "/establish", Kind::Way),
     ("post", "/login/choose", Kind::Way),
+    ("get", "/login/openid", Kind::Asks),
+    ("post", "/login/openid", Kind::Asks),
+    ("get", "/complete/openid", Kind::Way),
+    ("post", "/complete/openid", Kind::Asks),
+    // It makes an account of one's own, and lets in to that: target `openid`.
+    ("get", "/register/openid", Kind::Asks),
+    ("post", "/register/openid", Kind::Asks),
+    ("get", "/account/identities", Kind::Asks),
+    ("post", "/account/identities/add", Kind::Asks),
+    ("post", "/account/identities/remove", Kind::Asks),
     ("get", "/logout", Kind::Asks),
     ("post", "/logout", Kind::Act),
     ("get", "/logout/progress", Kind::Asks),

@@ -48,9 +48,14 @@ fn seen(answer: &Answer, name: &str) -> (u16, BTreeMap<String, String>, String) 
         .filter(|(header, _)| *header != "date")
         .map(|(header, value)| (header.to_string(), value.to_str().unwrap().to_owned()))
         .collect();
-    let token = answer.form("/login").field("csrf").to_owned();
-    assert!(!token.is_empty());
-    let body = answer.body.replace(&token, "(token)").replace(name, "(name)");
+    let mut body = answer.body.clone();
+    for form in ["/login", "/login/openid"] {
+        let token = answer.form(form).field("csrf").to_owned();
+        assert!(!token.is_empty());
+        body = body.replace(&token, "(token)");
+    }
+    // Where it was typed: "remember" is nobody's name.
+    let body = body.replace(&format!("value=\"{name}\""), "value=\"(name)\"");
     (answer.status.as_u16(), headers, body)
 }
 

@@ -15,10 +15,13 @@ use sso_server::web::{
         choose::ChoosePage,
         error::ErrorPage,
         establish::ContinuePage,
+        identities::{IdentitiesPage, ShownIdentity},
         login::{DonePage, LoginPage},
         login_request::Parameters,
         logout::{BackTo, LogoutPage, SignedOutPage},
+        openid::{AskingPage, OpenIdBox, ToProviderPage},
         progress::{Detail, Progress, ShownApp},
+        register::RegisterPage,
         setup::SetupPage,
     },
     view::{LanguageLink, View},
@@ -28,7 +31,7 @@ use sso_server::web::{
 const HOSTILE: &str = "\"><svg/onload=window.ran=1>'";
 
 /// Kinds of [`ErrorPage`]; a message of another kind would be found unused.
-const ERRORS: [&str; 11] = [
+const ERRORS: [&str; 12] = [
     "not-found",
     "wrong-method",
     "bad-input",
@@ -37,6 +40,7 @@ const ERRORS: [&str; 11] = [
     "bad-login-request",
     "stale-form",
     "void-link",
+    "void-registration",
     "busy",
     "unavailable",
     "internal",
@@ -83,6 +87,18 @@ fn all(value: &str) -> Vec<Drawn> {
         for (variant, page) in setups(value) {
             draw("setup.html", variant, json!(page));
         }
+        for (variant, page) in identities(value) {
+            draw("identities.html", variant, json!(page));
+        }
+        for (variant, page) in registrations(value) {
+            draw("register.html", variant, json!(page));
+        }
+        let next = format!("/login/openid?openid_identifier={value}");
+        let asking = AskingPage { host: value.to_owned(), next, back: "/login".to_owned() };
+        draw("asking.html", "", json!(asking));
+        let (host, action) = (value.to_owned(), format!("https://op.example/?{value}"));
+        let fields = vec![("openid.mode".to_owned(), value.to_owned())];
+        draw("to_provider.html", "", json!(ToProviderPage { host, action, fields }));
         for kind in ERRORS {
             let detail = Some(&*value.to_owned().leak());
             draw("error.html", kind, json!(ErrorPage { kind, status: 400, detail }));
@@ -113,13 +129,94 @@ fn logins(value: &str) -> Vec<(&'static str, LoginPage)> {
         again: true,
         problem,
         notice,
+        openid: Some(openid_box(value, None)),
     };
     let mut pages = vec![("empty", LoginPage::default())];
+    for problem in OPENID {
+        let problem = Some(&*format!("openid-{problem}").leak());
+        let openid = Some(openid_box(value, problem));
+        pages.push(("openid", LoginPage { openid, ..full(None, None) }));
+    }
     for problem in ["refused", "malformed", "too-many", "too-many-sessions", "busy", "stale"] {
         pages.push((problem, full(Some(format!("login-{problem}").leak()), None)));
     }
     pages.push(("notice", full(None, Some("login-password-set"))));
     pages.push(("notice", full(None, Some("login-admin-added"))));
+    pages
+}
+
+/// What may go wrong with an OpenID.
+const OPENID: [&str; 13] = [
+    "malformed",
+    "not-found",
+    "too-many",
+    "busy",
+    "stale",
+    "void",
+    "cancelled",
+    "provider",
+    "refused",
+    "no-account",
+    "account",
+    "too-many-sessions",
+    "off",
+];
+
+fn openid_box(value: &str, problem: Option<&'static str>) -> OpenIdBox {
+    let text = || value.to_owned();
+    OpenIdBox { csrf: text(), identifier: text(), remember: true, problem }
+}
+
+fn identities(value: &str) -> Vec<(&'static str, IdentitiesPage)> {
+    let text = || value.to_owned();
+    let one = |last| ShownIdentity {
+        id: text(),
+        shown: text(),
+        provider: text(),
+        created_at: 0,
+        last_used_at: 0,
+        last,
+    };
+    let page = |last: Option<bool>, problem, notice| IdentitiesPage {
+        csrf: text(),
+        username: text(),
+        admin: last.is_none(),
+        has_password: last != Some(true),
+        identities: last.map(one).into_iter().collect(),
+        openid: Some(openid_box(value, None)),
+        notice,
+        problem,
+    };
+    let mut pages =
+        vec![("none", page(None, None, None)), ("the last", page(Some(true), None, None))];
+    for problem in ["already", "taken", "too-many", "last"] {
+        let problem = Some(&*format!("identities-{problem}").leak());
+        pages.push(("a problem", page(Some(false), problem, None)));
+    }
+    for notice in ["added", "removed"] {
+        let notice = Some(&*format!("identities-{notice}").leak());
+        pages.push(("done", page(Some(false), None, notice)));
+    }
+    pages
+}
+
+fn registrations(value: &str) -> Vec<(&'static str, RegisterPage)> {
+    let text = || value.to_owned();
+    let page = |app_name, problem| RegisterPage {
+        csrf: text(),
+        t: text(),
+        identity: text(),
+        provider: text(),
+        app_name,
+        username: text(),
+        nickname: text(),
+        email: text(),
+        problem,
+    };
+    let mut pages = vec![("plain", page(None, None)), ("to an app", page(Some(text()), None))];
+    for problem in ["nickname", "email-malformed", "stale"] {
+        pages.push((problem, page(None, Some(format!("register-{problem}").leak()))));
+    }
     pages
 }
 
@@ -283,8 +380,9 @@ fn every_page_is_sound_markup_with_one_heading_and_labelled_fields() {
         }
         for link in ["for", "aria-describedby", "aria-labelledby"] {
             for element in page.select(&select(&format!("[{link}]"))) {
-                let target = attribute(&element, link);
-                assert!(ids.contains(target), "{name}: {link} points at {target}");
+                for target in attribute(&element, link).split(' ') {
+                    assert!(ids.contains(target), "{name}: {link} points at {target}");
+                }
             }
         }
         for input in page.select(&select("input:not([type=hidden]):not([hidden])")) {
@@ -293,6 +391,10 @@ fn every_page_is_sound_markup_with_one_heading_and_labelled_fields() {
         }
         for form in page.select(&select("form")) {
             assert_eq!(attribute(&form, "method"), "post", "{name}");
+            if name.starts_with("to_provider.html") {
+                // To somebody else, whose business a token of ours is not.
+                continue;
+            }
             let token = select("input[name=csrf]");
             assert_eq!(form.select(&token).count(), 1, "{name}: a form without its token");
         }
@@ -343,7 +445,9 @@ fn pages_hold_no_inline_script_or_style_and_lead_nowhere_foreign() {
             assert!(own || (away && href.starts_with("https:")), "{name}: {href}");
         }
         for form in page.select(&select("form")) {
-            assert!(attribute(&form, "action").starts_with('/'), "{name}");
+            let away = name.starts_with("to_provider.html");
+            let own = attribute(&form, "action").starts_with('/');
+            assert_eq!(own, !away, "{name}");
         }
     }
 }
@@ -354,10 +458,12 @@ fn server(path: &str) -> PathBuf {
 
 /// The messages of a language: key, and the values that it shows.
 fn messages(locale: Locale) -> BTreeMap<String, BTreeSet<String>> {
-    let file = server("locales").join(locale.tag()).join("passport.ftl");
+    let folder = server("locales").join(locale.tag());
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    let text = [read("passport.ftl"), read("openid.ftl")].concat();
     let mut all = BTreeMap::new();
     let mut present = String::new();
-    for line in fs::read_to_string(file).unwrap().lines() {
+    for line in text.lines() {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }

@@ -52,6 +52,8 @@ pub enum PageError {
     StaleForm,
     /// The one-time link is used up or too old.
     VoidLink,
+    /// Nothing proven waits to become an account.
+    VoidRegistration,
     /// Too much at once; come back.
     Busy,
     /// The database is out of reach. We do not know, and say so.
@@ -72,6 +74,7 @@ impl PageError {
             Self::BadLoginRequest(_) => ("bad-login-request", StatusCode::BAD_REQUEST),
             Self::StaleForm => ("stale-form", StatusCode::FORBIDDEN),
             Self::VoidLink => ("void-link", StatusCode::GONE),
+            Self::VoidRegistration => ("void-registration", StatusCode::GONE),
             Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE),
             Self::Unavailable(_) => ("unavailable", StatusCode::SERVICE_UNAVAILABLE),
             Self::Internal(_) => ("internal", StatusCode::INTERNAL_SERVER_ERROR),

@@ -23,6 +23,7 @@ use super::{
     error::PageError,
     go_on,
     login_request::{LoginRequest, Parameters, Question},
+    openid::OpenIdBox,
     see_other,
 };
 use crate::{
@@ -65,6 +66,8 @@ pub struct LoginPage {
     pub problem: Option<&'static str>,
     /// A message key: what went well before.
     pub notice: Option<&'static str>,
+    /// The box for an OpenID, where people may log in with one.
+    pub openid: Option<OpenIdBox>,
 }
 
 /// What comes with the form.
@@ -102,9 +105,12 @@ impl LoginForm {
 }
 
 /// What may stand in the URL beside the request itself.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub struct Extra {
     notice: Option<String>,
+    problem: Option<String>,
+    openid_identifier: Option<String>,
+    openid_url: Option<String>,
 }
 
 /// `GET /login`
@@ -144,12 +150,15 @@ pub async fn show(
         }
         None => {}
     }
-    let notice = match extra.0.ok().and_then(|extra| extra.notice).as_deref() {
+    let extra = extra.0.unwrap_or_default();
+    let typed = extra.openid_identifier.or(extra.openid_url);
+    let openid = OpenIdBox::of(&web, &request, typed, extra.problem.as_deref());
+    let notice = match extra.notice.as_deref() {
         Some("password-set") => Some("login-password-set"),
         Some("admin-added") => Some("login-admin-added"),
         _ => None,
     };
-    let page = LoginPage { parameters, keep: true, notice, ..LoginPage::default() };
+    let page = LoginPage { parameters, keep: true, notice, openid, ..LoginPage::default() };
     ask(&web, &request, session.as_ref(), login.as_ref(), page, StatusCode::OK)
 }
 
@@ -169,6 +178,7 @@ pub async fn submit(
         let page = LoginPage {
             parameters: form.parameters(),
             username: form.username.clone(),
+            openid: OpenIdBox::of(&web, &request, None, None),
             keep: form.keep.is_some(),
             problem: Some(problem),
             ..LoginPage::default()
@@ -295,6 +305,7 @@ fn ask(
         csrf: binding.token(web, PURPOSE),
         app_name: login.map(|login| login.client.name.clone()),
         again: session.is_some(),
+        openid: page.openid.map(|openid| openid.signed(&binding, web)),
         ..page
     };
     let mut drawn = Page::draw(web, request, "login.html", &page)?;

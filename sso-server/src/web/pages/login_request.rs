@@ -51,15 +51,30 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Where to go on after a plain login: a page of our own console, or the end of a login in a window
-    /// of the browser's. Anything else is as if it were not there; no other place is ever led to
-    /// (SECURITY-CASES R-17).
+    /// Empty hidden fields are absent parameters.
+    pub fn given(self) -> Self {
+        let given = |field: Option<String>| field.filter(|text| !text.is_empty());
+        Self {
+            app: given(self.app),
+            return_to: given(self.return_to),
+            state: given(self.state),
+            challenge: given(self.challenge),
+            prompt: given(self.prompt),
+            max_age: given(self.max_age),
+            ui_locales: given(self.ui_locales),
+            back: given(self.back),
+        }
+    }
+
+    /// Where to go on after a plain login: a page of our own console or account, or the end of a login
+    /// in a window of the browser's. Anything else is as if it were not there; no other place is ever
+    /// led to (SECURITY-CASES R-17).
     pub fn back(&self) -> Option<&str> {
         let back = self.back.as_deref()?;
         if back == DONE {
             return Some(back);
         }
-        let page = back.strip_prefix("/admin")?;
+        let page = ["/admin", "/account"].iter().find_map(|area| back.strip_prefix(area))?;
         let ours = page.is_empty() || page.starts_with(['/', '?']);
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"/?&=%+-_.:~".contains(&b);
         let safe = back.len() <= 512 && back.bytes().all(plain);

@@ -8,10 +8,13 @@ pub mod error;
 pub mod establish;
 pub mod front_logout;
 pub mod go_on;
+pub mod identities;
 pub mod login;
 pub mod login_request;
 pub mod logout;
+pub mod openid;
 pub mod progress;
+pub mod register;
 pub mod secure;
 pub mod setup;
 
@@ -19,9 +22,11 @@ use actix_web::{
     HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{
         StatusCode,
-        header::{CONTENT_TYPE, LOCATION},
+        header::{ACCEPT, CONTENT_TYPE, LOCATION, VARY},
     },
+    web::Data,
 };
+use openid2::names::XRDS_MEDIA_TYPE;
 use serde::Serialize;
 
 use self::error::PageError;
@@ -30,10 +35,21 @@ use super::{
     locale::{self, Locale},
     view::LanguageLink,
 };
+use crate::upstream::openid::RelyingParty;
 
-/// `GET /`: there is nothing here but one's own account.
-pub async fn home() -> HttpResponse {
-    see_other("/account")
+/// `GET /`: there is nothing here but one's own account. And it is our realm: a provider that asks
+/// for the document in which we name the page that logins come back to, gets it here, without a
+/// redirect (OpenID 2.0 section 13).
+pub async fn home(web: Data<Web>, request: HttpRequest) -> HttpResponse {
+    let mut accepted = request.headers().get_all(ACCEPT).filter_map(|accept| accept.to_str().ok());
+    let wanted = accepted.any(|accept| accept.contains(XRDS_MEDIA_TYPE));
+    match web.app.openid.as_ref().and_then(RelyingParty::document) {
+        Some(document) if wanted => HttpResponse::Ok()
+            .insert_header((CONTENT_TYPE, XRDS_MEDIA_TYPE))
+            .insert_header((VARY, "accept"))
+            .body(document),
+        _ => see_other("/account"),
+    }
 }
 
 /// Redirects with 303: whatever was posted is not posted on (SECURITY-CASES T-28).
