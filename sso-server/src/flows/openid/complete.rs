@@ -2,11 +2,14 @@
 //! follows: they are in, or may make an account, or have added an identity to theirs.
 
 use openid2::{
-    request::Pending,
+    request::{Outgoing, Pending},
     verify::{Authenticated as Person, Outcome, Response, Verification, Verified},
 };
 
-use super::{opened, start::OPEN_FOR};
+use super::{
+    opened,
+    start::{OPEN_FOR, with_pages},
+};
 use crate::{
     app::App,
     domain::{
@@ -41,6 +44,8 @@ pub struct Return<'a> {
     pub device_cookie: Option<&'a str>,
     /// Where they are.
     pub origin: Origin,
+    /// The language of their pages.
+    pub language: &'static str,
 }
 
 /// What came of it.
@@ -52,6 +57,8 @@ pub enum Completed {
     Unknown(Token),
     /// It is theirs now, beside what they had.
     Added,
+    /// Their provider was asked not to show a page, and needs one: on to it once more.
+    NeedsPages(Outgoing),
 }
 
 /// Why nothing did.
@@ -139,7 +146,19 @@ async fn settle(
     waiting: pending_upstream_logins::PendingUpstreamLogin,
 ) -> Result<Completed, CompleteError> {
     let pending: Pending = serde_json::from_str(&waiting.state).map_err(|_| CompleteError::Void)?;
-    let person = match believe(app, ours, back, &pending).await? {
+    let person = match believe(app, ours, back, &pending).await {
+        // Nobody has seen a page yet, so nobody has said no, whatever it was that the provider calls
+        // this. Once: the next one is with pages, and its refusal stands.
+        Err(CompleteError::Cancelled | CompleteError::Provider) if pending.immediate => {
+            let browser = back.browser.ok_or(CompleteError::Void)?;
+            let endpoint = &pending.endpoint;
+            let outgoing = with_pages(app, ours, browser, back.language, endpoint, waiting).await?;
+            return outgoing.map(Completed::NeedsPages).ok_or(CompleteError::Provider);
+        }
+        Err(error) => return Err(error),
+        Ok(believed) => believed,
+    };
+    let person = match person {
         Ok(person) => person,
         Err(why) => {
             let endpoint = pending.endpoint.op_endpoint.host();
