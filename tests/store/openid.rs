@@ -128,6 +128,39 @@ async fn the_longest_lasting_key_serves_and_a_provider_has_a_few() {
     .await;
 }
 
+// OPENID A14: two in a row, but not while it is young.
+#[tokio::test]
+async fn a_key_is_forgotten_after_bad_signatures_in_a_row() {
+    on_both(async |database| {
+        let scene = Scene::on(database).await;
+        put(&scene, &key(OP, "h1", 10)).await;
+        put(&scene, &key(BAD, "h1", 10)).await;
+        let bad = async |made_before| {
+            scene
+                .write(async |tx| {
+                    associations::note_bad_signature(tx, OP, "h1", made_before).await.unwrap()
+                })
+                .await
+        };
+        let good = async || {
+            scene
+                .write(async |tx| associations::note_good_signature(tx, OP, "h1").await.unwrap())
+                .await;
+        };
+        assert!(!bad(10).await);
+        good().await;
+        assert!(!bad(10).await, "not in a row");
+        assert!(!bad(9).await, "it is young");
+        put(&scene, &key(OP, "h1", 10)).await;
+        assert!(!bad(10).await, "a new one begins anew");
+        assert!(bad(10).await);
+        assert_eq!(find(&scene, OP, "h1").await, None);
+        assert!(find(&scene, BAD, "h1").await.is_some(), "another provider's of the same name");
+        assert!(!bad(10).await, "there is none");
+    })
+    .await;
+}
+
 // SECURITY-CASES K-01: sealed to its row; moved to another provider's or handle's, it does not open.
 #[tokio::test]
 async fn a_sealed_key_opens_in_its_row_only() {
