@@ -225,6 +225,10 @@ async fn leave_for(
     manner: Manner,
     now: Millis,
 ) -> Stored<Option<Leaving>> {
+    if !ours.trusts(&endpoint.op_endpoint) {
+        tracing::info!(provider = endpoint.op_endpoint.host(), "not one of openid.providers");
+        return Ok(None);
+    }
     let Ok(url) = Url::parse(endpoint.op_endpoint.as_str()) else { return Ok(None) };
     if let Err(error) = app.transport.vet(&url).await {
         tracing::info!(%error, "a provider's endpoint is not led to");
