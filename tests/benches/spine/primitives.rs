@@ -6,7 +6,8 @@ use std::{
         Arc, Barrier,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
+    thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, ParsedPublicKey};
@@ -77,39 +78,51 @@ pub(crate) fn argon2_alone() -> f64 {
     })
 }
 
-/// Hashes a second on all cores at once, nothing else running: the limit of password logins.
-pub(crate) async fn raw_hashes() -> f64 {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let each = 150;
-    let begun = Instant::now();
-    let threads: Vec<_> = (0..cores)
-        .map(|_| {
-            std::thread::spawn(move || {
-                // As the server's, so that a busy neighbour takes the same from both.
-                let _ = rustix::process::setpriority_process(None, 19);
-                let params = argon2::Params::new(19_456, 2, 1, Some(32)).unwrap();
-                let mut memory = vec![argon2::Block::new(); params.block_count()];
-                let argon = argon2::Argon2::new(
-                    argon2::Algorithm::Argon2id,
-                    argon2::Version::V0x13,
-                    params,
-                );
-                let mut out = [0; 32];
-                for _ in 0..each {
-                    argon
-                        .hash_password_into_with_memory(
-                            b"correct horse",
-                            &[1; 16],
-                            &mut out,
-                            &mut memory,
-                        )
-                        .unwrap();
-                }
-            })
-        })
-        .collect();
-    for thread in threads {
-        thread.join().unwrap();
+/// Argon2id on all cores at once, in threads as the server's pool has them.
+pub(crate) struct RawHashing {
+    over: Arc<AtomicBool>,
+    begun: Instant,
+    threads: Vec<JoinHandle<u32>>,
+}
+
+impl RawHashing {
+    pub(crate) fn begin() -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = (0..cores).map(|_| std::thread::spawn(hash_until(over.clone()))).collect();
+        Self { over, begun: Instant::now(), threads }
     }
-    (cores * each) as f64 / begun.elapsed().as_secs_f64()
+
+    /// Hashes a second, nothing else running: the limit of password logins.
+    pub(crate) async fn rate_alone() -> f64 {
+        let hashing = Self::begin();
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        hashing.end()
+    }
+
+    /// Hashes a second since the beginning.
+    pub(crate) fn end(self) -> f64 {
+        self.over.store(true, Ordering::Relaxed);
+        let hashes: u32 = self.threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+        f64::from(hashes) / self.begun.elapsed().as_secs_f64()
+    }
+}
+
+fn hash_until(over: Arc<AtomicBool>) -> impl FnOnce() -> u32 {
+    move || {
+        // As the server's, so that a busy neighbour takes the same from both.
+        let _ = rustix::process::setpriority_process(None, 19);
+        let params = argon2::Params::new(19_456, 2, 1, Some(32)).unwrap();
+        let mut memory = vec![argon2::Block::new(); params.block_count()];
+        let argon =
+            argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
+        let (mut out, mut hashes) = ([0; 32], 0);
+        while !over.load(Ordering::Relaxed) {
+            argon
+                .hash_password_into_with_memory(b"correct horse", &[1; 16], &mut out, &mut memory)
+                .unwrap();
+            hashes += 1;
+        }
+        hashes
+    }
 }
