@@ -19,7 +19,7 @@ use sso_server::web::{
         login::{DonePage, LoginPage},
         login_request::Parameters,
         logout::{BackTo, LogoutPage, SignedOutPage},
-        openid::{AskingPage, OpenIdBox, ToProviderPage},
+        openid::start::{AskingPage, OpenIdBox, ToProviderPage},
         progress::{Detail, Progress, ShownApp},
         register::RegisterPage,
         setup::SetupPage,

@@ -23,7 +23,7 @@ use super::{
     error::PageError,
     go_on,
     login_request::{LoginRequest, Parameters, Question},
-    openid::OpenIdBox,
+    openid::start::OpenIdBox,
     see_other,
 };
 use crate::{

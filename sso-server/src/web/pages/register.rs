@@ -14,7 +14,10 @@ use super::{
     error::PageError,
     login,
     login_request::LoginRequest,
-    openid::{Wish, origin, remember},
+    openid::{
+        complete::origin,
+        wish::{Wish, remember},
+    },
 };
 use crate::{
     domain::{
