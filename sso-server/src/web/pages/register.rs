@@ -12,12 +12,7 @@ use super::{
     },
     Page, ShownAt,
     error::PageError,
-    login,
-    login_request::LoginRequest,
-    openid::{
-        complete::origin,
-        wish::{Wish, remember},
-    },
+    openid::{complete::origin, wish::Wish},
 };
 use crate::{
     domain::{
@@ -132,15 +127,7 @@ pub async fn submit(
     };
     let unfit = StatusCode::UNPROCESSABLE_ENTITY;
     match register(&web.app, registration).await {
-        Ok((logged_in, _)) => {
-            let apps = web.app.db.apps().await?;
-            let login = LoginRequest::read(&wish.parameters, &apps).unwrap_or(None);
-            let otherwise = wish.parameters.back().unwrap_or("/account");
-            let mut answer =
-                login::enter(&web, &state, login.as_ref(), otherwise, logged_in).await?;
-            remember(&mut answer, &wish)?;
-            Ok(answer)
-        }
+        Ok((logged_in, _)) => wish.enter(&web, &state, logged_in).await,
         Err(RegisterError::Void | RegisterError::Taken) => Err(PageError::VoidRegistration),
         Err(RegisterError::Username(error)) => ask_again(name_problem(error), unfit).await,
         Err(RegisterError::NameTaken) => ask_again("setup-name-taken", StatusCode::CONFLICT).await,
@@ -184,8 +171,7 @@ async fn ask(
 ) -> Result<HttpResponse, PageError> {
     let session = state.session();
     let wish: Wish = serde_json::from_str(&proven.context).unwrap_or_default();
-    let apps = web.app.db.apps().await?;
-    let login = LoginRequest::read(&wish.parameters, &apps).unwrap_or(None);
+    let login = wish.login(web).await?;
     if let Some(login) = &login {
         let source = login.return_to.form_action_source();
         request.extensions_mut().insert(FormLeadsTo(source));

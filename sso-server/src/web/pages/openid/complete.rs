@@ -4,12 +4,9 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, http::header::USER_AGENT
 use openid2::verify::Response;
 
 use super::{
-    super::{
-        ShownAt, choose, error::PageError, identities, login, login_request::LoginRequest,
-        see_other,
-    },
+    super::{ShownAt, choose, error::PageError, identities, see_other},
     start::leave,
-    wish::{Wish, remember},
+    wish::Wish,
 };
 use crate::{
     domain::{device::Device, session::LiveSession, token::Token},
@@ -79,16 +76,7 @@ pub async fn show(
     let wish = context.and_then(|context| serde_json::from_str(&context).ok());
     let wish = Wish { adds, ..wish.unwrap_or_default() };
     let problem = match outcome {
-        Ok(Completed::LoggedIn(logged_in)) => {
-            let apps = web.app.db.apps().await?;
-            // An app that was switched off meanwhile is not led to.
-            let login = LoginRequest::read(&wish.parameters, &apps).unwrap_or(None);
-            let otherwise = wish.parameters.back().unwrap_or("/account");
-            let mut answer =
-                login::enter(&web, &state, login.as_ref(), otherwise, logged_in).await?;
-            remember(&mut answer, &wish)?;
-            return Ok(answer);
-        }
+        Ok(Completed::LoggedIn(logged_in)) => return wish.enter(&web, &state, logged_in).await,
         Ok(Completed::Unknown(token)) => {
             return Ok(see_other(&format!("/register/openid?t={}", token.expose())));
         }
@@ -97,8 +85,7 @@ pub async fn show(
         }
         Ok(Completed::NeedsPages(outgoing)) => return leave(&web, &request, &outgoing),
         Err(CompleteError::Login(IdentityLoginError::Choose(choice))) => {
-            let apps = web.app.db.apps().await?;
-            let login = LoginRequest::read(&wish.parameters, &apps).unwrap_or(None);
+            let login = wish.login(&web).await?;
             let session = state.session();
             let choice = (choice, String::new());
             return choose::show(

@@ -5,8 +5,16 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openid2::identifier::MAX_INPUT;
 use serde::{Deserialize, Serialize};
 
-use super::super::{error::PageError, identities, login_request::Parameters, see_other};
-use crate::web::cookies;
+use super::super::{
+    error::PageError,
+    identities, login,
+    login_request::{LoginRequest, Parameters},
+    see_other,
+};
+use crate::{
+    flows::log_in::LoggedIn,
+    web::{Web, cookies, login_state::LoginState},
+};
 
 /// A longer identifier is not remembered.
 const REMEMBERED_MAX: usize = 512;
@@ -55,25 +63,46 @@ impl Wish {
         let joint = if parameters.is_empty() { "" } else { "&" };
         see_other(&format!("/login?{own}{joint}{parameters}"))
     }
+
+    /// The app that they were about to enter, if any. One that was switched off meanwhile is not led
+    /// to.
+    pub(in crate::web::pages) async fn login(
+        &self,
+        web: &Web,
+    ) -> Result<Option<LoginRequest>, PageError> {
+        let apps = web.app.db.apps().await?;
+        Ok(LoginRequest::read(&self.parameters, &apps).unwrap_or(None))
+    }
+
+    /// Somebody is in, and goes on to where they were going.
+    pub(in crate::web::pages) async fn enter(
+        &self,
+        web: &Web,
+        state: &LoginState,
+        logged_in: LoggedIn,
+    ) -> Result<HttpResponse, PageError> {
+        let login = self.login(web).await?;
+        let otherwise = self.parameters.back().unwrap_or("/account");
+        let mut answer = login::enter(web, state, login.as_ref(), otherwise, logged_in).await?;
+        self.remember(&mut answer)?;
+        Ok(answer)
+    }
+
+    /// Keeps the identifier for the next time, or forgets the one that was kept: as the person wants.
+    fn remember(&self, answer: &mut HttpResponse) -> Result<(), PageError> {
+        let cookie = match self.remember && self.typed.len() <= REMEMBERED_MAX {
+            true => {
+                let value = URL_SAFE_NO_PAD.encode(&self.typed);
+                cookies::make(cookies::OPENID, value, Some(REMEMBERED_SECONDS))
+            }
+            false => cookies::remove(cookies::OPENID),
+        };
+        answer.add_cookie(&cookie).map_err(|error| PageError::Internal(error.to_string()))
+    }
 }
 
 /// The identifier that a cookie keeps.
 pub(super) fn remembered(cookie: &str) -> Option<String> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cookie).ok()?).ok()?;
     (text.len() <= REMEMBERED_MAX).then_some(text)
-}
-
-/// Keeps the identifier for the next time, or forgets the one that was kept: as the person wants.
-pub(in crate::web::pages) fn remember(
-    answer: &mut HttpResponse,
-    wish: &Wish,
-) -> Result<(), PageError> {
-    let cookie = match wish.remember && wish.typed.len() <= REMEMBERED_MAX {
-        true => {
-            let value = URL_SAFE_NO_PAD.encode(&wish.typed);
-            cookies::make(cookies::OPENID, value, Some(REMEMBERED_SECONDS))
-        }
-        false => cookies::remove(cookies::OPENID),
-    };
-    answer.add_cookie(&cookie).map_err(|error| PageError::Internal(error.to_string()))
 }
