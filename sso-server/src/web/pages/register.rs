@@ -12,7 +12,8 @@ use super::{
     },
     Page, ShownAt,
     error::PageError,
-    openid::{complete::origin, wish::Wish},
+    openid::wish::Wish,
+    origin::origin,
 };
 use crate::{
     domain::{

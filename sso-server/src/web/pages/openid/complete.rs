@@ -1,24 +1,21 @@
 //! The provider's answer, and what comes of it.
 
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, http::header::USER_AGENT, web::Data};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web::Data};
 use openid2::verify::Response;
 
 use super::{
-    super::{ShownAt, choose, error::PageError, identities, see_other},
+    super::{ShownAt, choose, error::PageError, identities, origin::origin, see_other},
     start::leave,
     wish::Wish,
 };
 use crate::{
-    domain::{device::Device, session::LiveSession, token::Token},
+    domain::token::Token,
     flows::{
         add_identity::AddIdentityError,
-        issue_session::Origin,
         log_in_by_identity::IdentityLoginError,
         openid::complete::{CompleteError, Completed, Ended, Return, complete},
     },
-    web::{
-        Web, address::Address, cookies, input::FormBody, locale::Locale, login_state::LoginState,
-    },
+    web::{Web, cookies, input::FormBody, locale::Locale, login_state::LoginState},
 };
 
 /// `POST /complete/openid`: providers send long answers by a form. From another site, browsers send
@@ -126,23 +123,4 @@ fn problem(error: CompleteError) -> Result<&'static str, PageError> {
         | CompleteError::Login(IdentityLoginError::Store(error))
         | CompleteError::Add(AddIdentityError::Store(error)) => return Err(error.into()),
     })
-}
-
-/// Where a session would begin.
-pub(in crate::web::pages) fn origin(
-    web: &Web,
-    request: &HttpRequest,
-    current: Option<LiveSession>,
-) -> Origin {
-    let address = Address::of(request, &web.proxies);
-    let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
-    Origin {
-        device: Device::from_user_agent(user_agent),
-        address: address.shown(),
-        network: address.network(),
-        keep: false,
-        current,
-        gives_up: Vec::new(),
-        app: None,
-    }
 }
