@@ -14,12 +14,10 @@ use super::{
     error::PageError,
     openid::wish::Wish,
     origin::origin,
+    setup::name_problem,
 };
 use crate::{
-    domain::{
-        token::Token,
-        user::{Username, UsernameError},
-    },
+    domain::{token::Token, user::Username},
     flows::{
         issue_session::{IssueSessionError, Origin},
         register::{RegisterError, Registration, register, waiting},
@@ -130,7 +128,7 @@ pub async fn submit(
     match register(&web.app, registration).await {
         Ok((logged_in, _)) => wish.enter(&web, &state, logged_in).await,
         Err(RegisterError::Void | RegisterError::Taken) => Err(PageError::VoidRegistration),
-        Err(RegisterError::Username(error)) => ask_again(name_problem(error), unfit).await,
+        Err(RegisterError::Username(error)) => ask_again(name_problem(&error), unfit).await,
         Err(RegisterError::NameTaken) => ask_again("setup-name-taken", StatusCode::CONFLICT).await,
         Err(RegisterError::Nickname(_)) => ask_again("register-nickname", unfit).await,
         Err(RegisterError::Email(_)) => ask_again("register-email-malformed", unfit).await,
@@ -139,15 +137,6 @@ pub async fn submit(
         Err(RegisterError::Session(_)) => {
             ask_again("openid-too-many-sessions", StatusCode::FORBIDDEN).await
         }
-    }
-}
-
-fn name_problem(error: UsernameError) -> &'static str {
-    match error {
-        UsernameError::Empty => "setup-name-empty",
-        UsernameError::TooLong => "setup-name-long",
-        UsernameError::Characters => "setup-name-characters",
-        UsernameError::MixedScripts => "setup-name-scripts",
     }
 }
 
