@@ -4,7 +4,7 @@ use std::fmt;
 
 use url::Url;
 
-use super::return_url::{UrlError, checked};
+use super::return_url::{UrlError, checked, checked_server};
 
 /// A registered events URL: `https:`, or `http:` to this machine. These exact bytes are requested;
 /// whether the address behind the name may be reached is looked at when it is
@@ -16,10 +16,7 @@ impl EventsUrl {
     /// Checks a URL that an operator registers. A private-use scheme leads to an app on somebody's
     /// phone: nobody listens there.
     pub fn register(text: &str) -> Result<Self, UrlError> {
-        let url = checked(text)?;
-        if !matches!(url.scheme(), "https" | "http") {
-            return Err(UrlError::NotAServer);
-        }
+        checked_server(text)?;
         Ok(Self(text.to_owned()))
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use url::Url;
 
-use super::return_url::{UrlError, checked};
+use super::return_url::{UrlError, checked_server};
 
 /// A registered front-channel logout URL: `https:`, or `http:` to this machine. The browser is sent
 /// to these exact bytes, with parameters added.
@@ -14,10 +14,7 @@ pub struct FrontLogoutUrl(String);
 impl FrontLogoutUrl {
     /// Checks a URL that an operator registers. A frame cannot show a private-use scheme.
     pub fn register(text: &str) -> Result<Self, UrlError> {
-        let url = checked(text)?;
-        if !matches!(url.scheme(), "https" | "http") {
-            return Err(UrlError::NotAServer);
-        }
+        checked_server(text)?;
         Ok(Self(text.to_owned()))
     }
 

@@ -193,6 +193,15 @@ pub fn checked(text: &str) -> Result<Url, UrlError> {
     Ok(url)
 }
 
+/// The same for a URL that a server must answer behind: no private-use scheme.
+pub fn checked_server(text: &str) -> Result<Url, UrlError> {
+    let url = checked(text)?;
+    if !matches!(url.scheme(), "https" | "http") {
+        return Err(UrlError::NotAServer);
+    }
+    Ok(url)
+}
+
 /// Loopback by name or address; decided on the parsed host, never on text. An IPv4-mapped IPv6
 /// address is not on the list, browsers treat it differently.
 fn is_loopback(url: &Url) -> bool {

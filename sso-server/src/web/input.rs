@@ -18,6 +18,10 @@ use futures_util::{StreamExt, future::Ready, future::ready};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
+/// The content type of forms.
+const FORM: &str = "application/x-www-form-urlencoded";
+/// The content type of JSON.
+const JSON: &str = "application/json";
 /// Largest form.
 const FORM_MAX: usize = 16 * 1024;
 /// Largest JSON body.
@@ -76,12 +80,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, actix_web::Error>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let typed = is_type(request, "application/x-www-form-urlencoded");
-        let body = body(request, payload.take(), FORM_MAX);
+        let body = body(request, payload.take(), FORM, FORM_MAX);
         Box::pin(async move {
-            if !typed {
-                return Ok(Self(Err(BadInput::ContentType)));
-            }
             let read = body.await.and_then(|bytes| {
                 urlencoded(std::str::from_utf8(&bytes).map_err(|_| BadInput::Malformed)?)
             });
@@ -99,14 +99,8 @@ impl FromRequest for FormBody {
     type Future = Pin<Box<dyn Future<Output = Result<Self, actix_web::Error>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let typed = is_type(request, "application/x-www-form-urlencoded");
-        let body = body(request, payload.take(), FORM_MAX);
-        Box::pin(async move {
-            if !typed {
-                return Ok(Self(Err(BadInput::ContentType)));
-            }
-            Ok(Self(body.await))
-        })
+        let body = body(request, payload.take(), FORM, FORM_MAX);
+        Box::pin(async move { Ok(Self(body.await)) })
     }
 }
 
@@ -119,14 +113,33 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, actix_web::Error>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let typed = is_type(request, "application/json");
-        let body = body(request, payload.take(), JSON_MAX);
-        Box::pin(async move {
-            if !typed {
-                return Ok(Self(Err(BadInput::ContentType)));
-            }
-            Ok(Self(body.await.and_then(|bytes| object(&bytes))))
-        })
+        let body = body(request, payload.take(), JSON, JSON_MAX);
+        Box::pin(async move { Ok(Self(body.await.and_then(|bytes| object(&bytes)))) })
+    }
+}
+
+/// The body, if it is of this type, is not larger than `most` bytes and comes in time.
+fn body(
+    request: &HttpRequest,
+    payload: Payload,
+    expected: &str,
+    most: usize,
+) -> impl Future<Output = Result<Bytes, BadInput>> + use<> {
+    let typed = is_type(request, expected);
+    let announced = request
+        .headers()
+        .get("content-length")
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    async move {
+        if !typed {
+            return Err(BadInput::ContentType);
+        }
+        if announced.is_some_and(|length| length > most) {
+            return Err(BadInput::TooLarge);
+        }
+        tokio::time::timeout(BODY_WITHIN, collect(payload, most))
+            .await
+            .unwrap_or(Err(BadInput::TooSlow))
     }
 }
 
@@ -148,25 +161,6 @@ async fn collect(mut payload: Payload, most: usize) -> Result<Bytes, BadInput> {
         body.extend_from_slice(&chunk);
     }
     Ok(body.into())
-}
-
-fn body(
-    request: &HttpRequest,
-    payload: Payload,
-    most: usize,
-) -> impl Future<Output = Result<Bytes, BadInput>> + use<> {
-    let announced = request
-        .headers()
-        .get("content-length")
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    async move {
-        if announced.is_some_and(|length| length > most) {
-            return Err(BadInput::TooLarge);
-        }
-        tokio::time::timeout(BODY_WITHIN, collect(payload, most))
-            .await
-            .unwrap_or(Err(BadInput::TooSlow))
-    }
 }
 
 /// Reads a JSON object. Serde would fill a struct from an array, too, by position: a second way to

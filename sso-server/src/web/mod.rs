@@ -204,14 +204,14 @@ pub fn routes(web: &web::Data<Web>) -> impl FnOnce(&mut ServiceConfig) + use<> {
                     .service(page(
                         GET_POST,
                         resource("/login/openid")
-                            .route(get().to(pages::openid::show))
-                            .route(post().to(pages::openid::submit)),
+                            .route(get().to(pages::openid::start::show))
+                            .route(post().to(pages::openid::start::submit)),
                     ))
                     .service(page(
                         GET_POST,
                         resource("/complete/openid")
-                            .route(get().to(pages::openid::complete))
-                            .route(post().to(pages::openid::complete_posted)),
+                            .route(get().to(pages::openid::complete::show))
+                            .route(post().to(pages::openid::complete::pass_on)),
                     ))
                     .service(page(
                         GET_POST,

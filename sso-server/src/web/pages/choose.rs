@@ -1,21 +1,19 @@
 //! Somebody who has as many sessions as are allowed chooses which one makes room.
 
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, http::header::USER_AGENT, web::Data};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web::Data};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::{
-        Web, address::Address, cookies, csrf, headers::FormLeadsTo, input::Form,
-        login_state::LoginState,
-    },
+    super::{Web, cookies, csrf, headers::FormLeadsTo, input::Form, login_state::LoginState},
     Page, ShownAt,
     account::ShownSession,
     error::PageError,
     login::enter,
     login_request::{LoginRequest, Parameters},
+    origin::origin,
 };
 use crate::{
-    domain::{device::Device, session::LiveSession, token::Token},
+    domain::{session::LiveSession, token::Token},
     flows::{
         choose_session::{Choice, ChooseError, choose_session, read_chosen},
         issue_session::Origin,
@@ -123,17 +121,8 @@ pub async fn submit(
             .join(" ")
             .trim()
             .to_owned();
-    let address = Address::of(&request, &web.proxies);
-    let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
-    let origin = Origin {
-        device: Device::from_user_agent(user_agent),
-        address: address.shown(),
-        network: address.network(),
-        keep: false,
-        current: state.session(),
-        gives_up: read_chosen(&chosen),
-        app: None,
-    };
+    let origin =
+        Origin { gives_up: read_chosen(&chosen), ..origin(&web, &request, state.session()) };
     let device = cookies::read(&request, cookies::DEVICE);
     match choose_session(&web.app, &token, origin, device).await {
         Ok(logged_in) => {

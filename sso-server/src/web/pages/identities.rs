@@ -13,7 +13,10 @@ use super::{
     },
     Page,
     error::PageError,
-    openid::{OpenIdBox, Wish, ask},
+    openid::{
+        start::{OpenIdBox, ask},
+        wish::Wish,
+    },
     see_other,
 };
 use crate::{

@@ -2,19 +2,14 @@
 
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse,
-    http::{
-        StatusCode,
-        header::{RETRY_AFTER, USER_AGENT},
-    },
+    http::{StatusCode, header::RETRY_AFTER},
     web::Data,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
     super::{
-        Web,
-        address::Address,
-        cookies, csrf,
+        Web, cookies, csrf,
         headers::FormLeadsTo,
         input::{Form, Query},
         login_state::LoginState,
@@ -23,14 +18,12 @@ use super::{
     error::PageError,
     go_on,
     login_request::{LoginRequest, Parameters, Question},
-    openid::OpenIdBox,
+    openid::start::OpenIdBox,
+    origin::origin,
     see_other,
 };
 use crate::{
-    domain::{
-        device::Device,
-        session::{Acted, LiveSession},
-    },
+    domain::session::{Acted, LiveSession},
     flows::{
         issue_session::Origin,
         log_in::{LoggedIn, Login, LoginError, log_in},
@@ -191,21 +184,11 @@ pub async fn submit(
         // Most often a page that lay open for long: nothing typed is lost but the password.
         return ask_again("login-stale", StatusCode::FORBIDDEN);
     }
-    let address = Address::of(&request, &web.proxies);
-    let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
     let attempt = Login {
         name: &form.username,
         password: &form.password,
         device_cookie: cookies::read(&request, cookies::DEVICE),
-        origin: Origin {
-            device: Device::from_user_agent(user_agent),
-            address: address.shown(),
-            network: address.network(),
-            keep: form.keep.is_some(),
-            current: state.session(),
-            gives_up: Vec::new(),
-            app: None,
-        },
+        origin: Origin { keep: form.keep.is_some(), ..origin(&web, &request, state.session()) },
     };
     let logged_in = match log_in(&web.app, attempt).await {
         Ok(logged_in) => logged_in,

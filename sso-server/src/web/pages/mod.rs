@@ -13,6 +13,7 @@ pub mod login;
 pub mod login_request;
 pub mod logout;
 pub mod openid;
+mod origin;
 pub mod progress;
 pub mod register;
 pub mod secure;

@@ -12,15 +12,12 @@ use super::{
     },
     Page, ShownAt,
     error::PageError,
-    login,
-    login_request::LoginRequest,
-    openid::{Wish, origin, remember},
+    openid::wish::Wish,
+    origin::origin,
+    setup::name_problem,
 };
 use crate::{
-    domain::{
-        token::Token,
-        user::{Username, UsernameError},
-    },
+    domain::{token::Token, user::Username},
     flows::{
         issue_session::{IssueSessionError, Origin},
         register::{RegisterError, Registration, register, waiting},
@@ -129,17 +126,9 @@ pub async fn submit(
     };
     let unfit = StatusCode::UNPROCESSABLE_ENTITY;
     match register(&web.app, registration).await {
-        Ok((logged_in, _)) => {
-            let apps = web.app.db.apps().await?;
-            let login = LoginRequest::read(&wish.parameters, &apps).unwrap_or(None);
-            let otherwise = wish.parameters.back().unwrap_or("/account");
-            let mut answer =
-                login::enter(&web, &state, login.as_ref(), otherwise, logged_in).await?;
-            remember(&mut answer, &wish)?;
-            Ok(answer)
-        }
+        Ok((logged_in, _)) => wish.enter(&web, &state, logged_in).await,
         Err(RegisterError::Void | RegisterError::Taken) => Err(PageError::VoidRegistration),
-        Err(RegisterError::Username(error)) => ask_again(name_problem(error), unfit).await,
+        Err(RegisterError::Username(error)) => ask_again(name_problem(&error), unfit).await,
         Err(RegisterError::NameTaken) => ask_again("setup-name-taken", StatusCode::CONFLICT).await,
         Err(RegisterError::Nickname(_)) => ask_again("register-nickname", unfit).await,
         Err(RegisterError::Email(_)) => ask_again("register-email-malformed", unfit).await,
@@ -148,15 +137,6 @@ pub async fn submit(
         Err(RegisterError::Session(_)) => {
             ask_again("openid-too-many-sessions", StatusCode::FORBIDDEN).await
         }
-    }
-}
-
-fn name_problem(error: UsernameError) -> &'static str {
-    match error {
-        UsernameError::Empty => "setup-name-empty",
-        UsernameError::TooLong => "setup-name-long",
-        UsernameError::Characters => "setup-name-characters",
-        UsernameError::MixedScripts => "setup-name-scripts",
     }
 }
 
@@ -181,8 +161,7 @@ async fn ask(
 ) -> Result<HttpResponse, PageError> {
     let session = state.session();
     let wish: Wish = serde_json::from_str(&proven.context).unwrap_or_default();
-    let apps = web.app.db.apps().await?;
-    let login = LoginRequest::read(&wish.parameters, &apps).unwrap_or(None);
+    let login = wish.login(web).await?;
     if let Some(login) = &login {
         let source = login.return_to.form_action_source();
         request.extensions_mut().insert(FormLeadsTo(source));

@@ -2,23 +2,20 @@
 
 use std::fmt;
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::{StatusCode, header::USER_AGENT},
-    web::Data,
-};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::{Web, address::Address, cookies, csrf, input::Form, login_state::LoginState},
+    super::{Web, cookies, csrf, input::Form, login_state::LoginState},
     Page,
     error::PageError,
     login::enter,
+    origin::origin,
     progress,
     setup::password_problem,
 };
 use crate::{
-    domain::{device::Device, session::LiveSession},
+    domain::session::LiveSession,
     flows::{
         issue_session::Origin,
         log_in::{Login, LoginError},
@@ -99,20 +96,13 @@ pub async fn submit(
     if form.new != form.repeat {
         return ask_again("setup-differ", StatusCode::UNPROCESSABLE_ENTITY);
     }
-    let address = Address::of(&request, &web.proxies);
-    let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
     let login = Login {
         name: &form.username,
         password: &form.password,
         device_cookie: cookies::read(&request, cookies::DEVICE),
         origin: Origin {
-            device: Device::from_user_agent(user_agent),
-            address: address.shown(),
-            network: address.network(),
             keep: session.as_ref().is_some_and(|session| session.kept),
-            current: state.session(),
-            gives_up: Vec::new(),
-            app: None,
+            ..origin(&web, &request, state.session())
         },
     };
     let secured = match secure_account(&web.app, login, &form.new).await {

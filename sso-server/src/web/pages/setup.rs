@@ -103,14 +103,7 @@ pub async fn submit(
         Ok(()) => {}
         Err(UseError::Void) => return Err(PageError::VoidLink),
         Err(UseError::NameTaken) => return ask_again("setup-name-taken"),
-        Err(UseError::Username(error)) => {
-            return ask_again(match error {
-                UsernameError::Empty => "setup-name-empty",
-                UsernameError::TooLong => "setup-name-long",
-                UsernameError::Characters => "setup-name-characters",
-                UsernameError::MixedScripts => "setup-name-scripts",
-            });
-        }
+        Err(UseError::Username(error)) => return ask_again(name_problem(&error)),
         Err(UseError::Password(error)) => {
             return ask_again(password_problem(&error));
         }
@@ -127,6 +120,16 @@ pub async fn submit(
         response.add_cookie(&cookie).map_err(|error| PageError::Internal(error.to_string()))?;
     }
     Ok(response)
+}
+
+/// A message key: why a chosen name cannot be.
+pub(super) const fn name_problem(error: &UsernameError) -> &'static str {
+    match error {
+        UsernameError::Empty => "setup-name-empty",
+        UsernameError::TooLong => "setup-name-long",
+        UsernameError::Characters => "setup-name-characters",
+        UsernameError::MixedScripts => "setup-name-scripts",
+    }
 }
 
 /// A message key: why a chosen password cannot be.

@@ -1,0 +1,283 @@
+//! Asking: from the box to the provider.
+//!
+//! Two steps, for two reasons: the person sees something while their provider is asked, and browsers
+//! hold the redirects behind a form to `form-action`, which cannot name a provider that is not known
+//! yet. The second step bears a token of the first, so no other site can send anybody away (forced
+//! login, CVE-2007-1652).
+//!
+//! The identifier that this browser used last, and is offered, goes by `checkid_immediate`: if the
+//! provider needs a page for it after all, its answer is a redirect to it once more, by
+//! `checkid_setup`. Nobody sees anything of that.
+
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web::Data};
+use openid2::{
+    identifier::{MAX_INPUT, UserInput},
+    request::Outgoing,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    super::{
+        Page, ShownAt,
+        error::PageError,
+        identities,
+        login_request::{LoginRequest, Parameters},
+        see_other,
+    },
+    wish::{Wish, remembered},
+};
+use crate::{
+    domain::token::Token,
+    flows::openid::start::{Start, StartError, start},
+    web::{
+        Web,
+        address::Address,
+        cookies, csrf,
+        headers::FormLeadsTo,
+        input::{Form, Query},
+        locale::Locale,
+        login_state::LoginState,
+    },
+};
+
+/// Names the form in its token.
+const PURPOSE: &str = "openid";
+/// Names the second step in its token.
+const GO: &str = "openid-go";
+
+/// The problems that the URL of a page may name.
+const PROBLEMS: [&str; 13] = [
+    "openid-malformed",
+    "openid-not-found",
+    "openid-too-many",
+    "openid-busy",
+    "openid-stale",
+    "openid-void",
+    "openid-cancelled",
+    "openid-provider",
+    "openid-refused",
+    "openid-no-account",
+    "openid-account",
+    "openid-too-many-sessions",
+    "openid-off",
+];
+
+/// The box on the login page.
+#[derive(Debug, Default, Serialize)]
+pub struct OpenIdBox {
+    /// The form's token.
+    pub csrf: String,
+    /// What was typed, or is offered.
+    pub identifier: String,
+    /// Whether it is to be offered the next time.
+    pub remember: bool,
+    /// A message key: what went wrong.
+    pub problem: Option<&'static str>,
+}
+
+impl OpenIdBox {
+    /// With what was typed, or was used here last. `None` when nobody logs in with an OpenID here.
+    pub fn of(
+        web: &Web,
+        request: &HttpRequest,
+        typed: Option<String>,
+        problem: Option<&str>,
+    ) -> Option<Self> {
+        web.app.openid.as_ref()?;
+        let last = cookies::read(request, cookies::OPENID).and_then(remembered);
+        let remember = last.is_some();
+        let typed = typed.filter(|typed| typed.len() <= MAX_INPUT);
+        let problem = PROBLEMS.into_iter().find(|known| Some(*known) == problem);
+        let identifier = typed.or(last).unwrap_or_default();
+        Some(Self { csrf: String::new(), identifier, remember, problem })
+    }
+
+    /// With its token.
+    pub fn signed(self, binding: &csrf::Binding, web: &Web) -> Self {
+        Self { csrf: binding.token(web, PURPOSE), ..self }
+    }
+}
+
+/// What comes with the form, and with the step behind it.
+#[derive(Debug, Deserialize)]
+pub struct OpenIdForm {
+    csrf: Option<String>,
+    go: Option<String>,
+    /// The field's name by the standard (section 7.1) …
+    openid_identifier: Option<String>,
+    /// … and by version 1.
+    openid_url: Option<String>,
+    keep: Option<String>,
+    remember: Option<String>,
+    adds: Option<String>,
+    #[serde(flatten)]
+    parameters: Parameters,
+}
+
+impl OpenIdForm {
+    fn wish(self) -> Wish {
+        let given = |field: Option<String>| field.filter(|text| !text.is_empty());
+        let typed = given(self.openid_identifier).or(given(self.openid_url));
+        Wish {
+            typed: typed.unwrap_or_default().trim().to_owned(),
+            keep: given(self.keep).is_some(),
+            remember: given(self.remember).is_some(),
+            adds: given(self.adds).is_some(),
+            parameters: self.parameters.given(),
+        }
+    }
+}
+
+/// What `asking.html` shows.
+#[derive(Debug, Default, Serialize)]
+pub struct AskingPage {
+    /// Who is asked.
+    pub host: String,
+    /// The second step.
+    pub next: String,
+    /// Where the person came from.
+    pub back: String,
+}
+
+/// What `to_provider.html` shows: a request that is too long for a redirect.
+#[derive(Debug, Default, Serialize)]
+pub struct ToProviderPage {
+    /// Who is asked.
+    pub host: String,
+    /// Where the form goes.
+    pub action: String,
+    /// Its fields.
+    pub fields: Vec<(String, String)>,
+}
+
+/// `POST /login/openid`
+pub async fn submit(
+    web: Data<Web>,
+    state: LoginState,
+    form: Form<OpenIdForm>,
+    request: HttpRequest,
+) -> Result<HttpResponse, PageError> {
+    let form = form.0?;
+    let session = state.session();
+    let token = form.csrf.clone().unwrap_or_default();
+    let wish = Wish { adds: false, ..form.wish() };
+    let apps = web.app.db.apps().await?;
+    LoginRequest::read(&wish.parameters, &apps)?;
+    let binding = csrf::Binding::of(&request, session.as_ref(), &web);
+    if !binding.accepts(&request, &web, PURPOSE, &token) {
+        // Most often a page that lay open for long.
+        return Ok(wish.back("openid-stale"));
+    }
+    ask(&web, &request, &binding, &wish)
+}
+
+/// Says who is asked, and goes on to the second step. The form's own token was looked at.
+pub(in crate::web::pages) fn ask(
+    web: &Web,
+    request: &HttpRequest,
+    binding: &csrf::Binding,
+    wish: &Wish,
+) -> Result<HttpResponse, PageError> {
+    let Ok(input) = UserInput::parse(&wish.typed) else {
+        return Ok(wish.back("openid-malformed"));
+    };
+    let host = match &input.identifier {
+        openid2::identifier::Identifier::Url(url) => url.host().to_owned(),
+        openid2::identifier::Identifier::Xri(xri) => xri.as_str().to_owned(),
+    };
+    let query = wish.query();
+    let go = binding.token(web, &format!("{GO}|{query}"));
+    let back = if wish.adds { identities::PATH } else { "/login" }.to_owned();
+    let page = AskingPage { host, next: format!("/login/openid?{query}&go={go}"), back };
+    let shown_at = serde_urlencoded::to_string(&wish.parameters).unwrap_or_default();
+    request.extensions_mut().insert(ShownAt(shown_at));
+    Ok(Page::draw(web, request, "asking.html", &page)?.finish())
+}
+
+/// `GET /login/openid`: the second step; without the first one's token, the way to the box.
+pub async fn show(
+    web: Data<Web>,
+    state: LoginState,
+    query: Query<OpenIdForm>,
+    request: HttpRequest,
+) -> Result<HttpResponse, PageError> {
+    let form = query.0?;
+    let session = state.session();
+    let go = form.go.clone();
+    let wish = form.wish();
+    let Some(go) = go else {
+        let box_of_it = Wish { adds: false, ..wish };
+        return Ok(see_other(&format!("/login?{}", box_of_it.query())));
+    };
+    let binding = csrf::Binding::of(&request, session.as_ref(), &web);
+    if !binding.accepts(&request, &web, &format!("{GO}|{}", wish.query()), &go) {
+        return Ok(wish.back("openid-stale"));
+    }
+    let adds_to = match (&session, wish.adds) {
+        (_, false) => None,
+        (Some(session), true) if identities::is_fresh(&web, session) => {
+            Some((session.user.clone(), session.id.clone()))
+        }
+        (_, true) => return Ok(wish.back("openid-stale")),
+    };
+    let known = cookies::read(&request, cookies::UPSTREAM).and_then(Token::parse);
+    let browser = known.clone().unwrap_or_else(|| Token::fresh(&web.app.random));
+    let network = Address::of(&request, &web.proxies).network();
+    let afresh = session.is_some() || wish.parameters.prompt.is_some();
+    let last = cookies::read(&request, cookies::OPENID).and_then(remembered);
+    let started = start(
+        &web.app,
+        Start {
+            typed: &wish.typed,
+            browser: &browser,
+            network: &network,
+            adds_to,
+            afresh,
+            // The one that was offered: most often the provider needs to show nothing.
+            immediate: !afresh && !wish.adds && last.as_ref() == Some(&wish.typed),
+            language: Locale::of(&request, web.view.default_locale).tag(),
+            context: serde_json::to_string(&wish).unwrap_or_default(),
+        },
+    );
+    let outgoing = match started.await {
+        Ok(outgoing) => outgoing,
+        Err(error) => return refused(&wish, error),
+    };
+    let mut answer = leave(&web, &request, &outgoing)?;
+    if known.is_none() {
+        let cookie = cookies::make(cookies::UPSTREAM, browser.expose().to_owned(), None);
+        answer.add_cookie(&cookie).map_err(|error| PageError::Internal(error.to_string()))?;
+    }
+    Ok(answer)
+}
+
+fn refused(wish: &Wish, error: StartError) -> Result<HttpResponse, PageError> {
+    let problem = match error {
+        StartError::Off => "openid-off",
+        StartError::Malformed(_) => "openid-malformed",
+        StartError::NotFound => "openid-not-found",
+        StartError::TooMany { .. } => "openid-too-many",
+        StartError::Busy => "openid-busy",
+        StartError::Store(error) => return Err(error.into()),
+    };
+    Ok(wish.back(problem))
+}
+
+/// Off to the provider, which was looked at (`flows::openid::start`).
+pub(super) fn leave(
+    web: &Web,
+    request: &HttpRequest,
+    outgoing: &Outgoing,
+) -> Result<HttpResponse, PageError> {
+    if outgoing.fits_redirect() {
+        return Ok(see_other(&outgoing.url()));
+    }
+    let action = outgoing.op_endpoint.as_str().to_owned();
+    // The provider's own redirects behind its page lead wherever it is at home.
+    let scheme = if outgoing.op_endpoint.is_https() { "https:" } else { "http: https:" };
+    request.extensions_mut().insert(FormLeadsTo(scheme.to_owned()));
+    request.extensions_mut().insert(ShownAt(String::new()));
+    let fields = outgoing.inputs().map(|(name, value)| (name, value.to_owned())).collect();
+    let page = ToProviderPage { host: outgoing.op_endpoint.host().to_owned(), action, fields };
+    Ok(Page::draw(web, request, "to_provider.html", &page)?.finish())
+}
