@@ -59,7 +59,7 @@ pub enum UrlError {
     Reserved,
     /// A native app's scheme, where a server is needed: nobody listens behind it.
     #[error(
-        "an events URL begins with https://, or with http:// to localhost or a loopback address"
+        "a URL that is called begins with https://, or with http:// to localhost or a loopback address"
     )]
     NotAServer,
     /// More than scheme, host and port.
