@@ -1,6 +1,9 @@
 //! A hostile page on a fourth domain gets nothing, signed in or not, and cannot tell which.
 
+use std::ops::Deref;
+
 use actix_web::{App, HttpResponse, HttpServer, web};
+use harness::{firefox::Mode, page::Page};
 use serde_json::{Value, json};
 
 use crate::scene::{Cookies, Scene};
@@ -114,7 +117,10 @@ fn attempts(passport: &str, bw: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-async fn learned(scene: &Scene, evil: &str) -> Vec<(&'static str, Value)> {
+async fn learned(
+    scene: &Scene<impl Deref<Target = Page>>,
+    evil: &str,
+) -> Vec<(&'static str, Value)> {
     let mut all = Vec::new();
     for (name, script) in attempts(&scene.family.passport.url, &scene.family.bw) {
         scene.browser.open(evil).await;
@@ -155,26 +161,36 @@ async fn learned(scene: &Scene, evil: &str) -> Vec<(&'static str, Value)> {
 #[actix_web::test]
 async fn a_hostile_page_learns_nothing_and_not_even_whether_somebody_is_there() {
     for cookies in [Cookies::Allowed, Cookies::Blocked, Cookies::Incognito] {
-        let scene = Scene::start(cookies).await;
-        let evil = format!("http://evil.localhost:{}/", empty_pages());
-        let nobody = learned(&scene, &evil).await;
-        scene.sign_in().await;
-        let at_passport = learned(&scene, &evil).await;
-        scene.browser.open(&format!("{}/sso/login?next=/", scene.family.bw)).await;
-        crate::scene::until("in at bw, too", async || {
-            scene.browser.text().await.contains("Hello, goal")
-        })
-        .await;
-        let at_bw = learned(&scene, &evil).await;
-        for ((one, two), three) in nobody.iter().zip(&at_passport).zip(&at_bw) {
-            println!("{cookies:?} {}: {}", one.0, one.1);
-            assert_eq!(one, two, "{cookies:?}: signed in at Passport or not");
-            assert_eq!(one, three, "{cookies:?}: signed in at bw or not");
-            let text = one.1.to_string();
-            assert!(!text.contains("signed_in") && !text.contains("ticket"), "{text}");
-        }
-        scene.browser.quit().await;
+        learns_nothing(&format!("{cookies:?}"), Scene::start(cookies).await).await;
     }
+}
+
+#[actix_web::test]
+async fn nor_does_it_in_firefox() {
+    for mode in [Mode::Default, Mode::Private, Mode::Open] {
+        learns_nothing(&format!("Firefox, {mode:?}"), Scene::in_firefox(mode).await).await;
+    }
+}
+
+async fn learns_nothing(browser: &str, scene: Scene<impl Deref<Target = Page>>) {
+    let evil = format!("http://evil.localhost:{}/", empty_pages());
+    let nobody = learned(&scene, &evil).await;
+    scene.sign_in().await;
+    let at_passport = learned(&scene, &evil).await;
+    scene.browser.open(&format!("{}/sso/login?next=/", scene.family.bw)).await;
+    crate::scene::until("in at bw, too", async || {
+        scene.browser.text().await.contains("Hello, goal")
+    })
+    .await;
+    let at_bw = learned(&scene, &evil).await;
+    for ((one, two), three) in nobody.iter().zip(&at_passport).zip(&at_bw) {
+        println!("{browser} {}: {}", one.0, one.1);
+        assert_eq!(one, two, "{browser}: signed in at Passport or not");
+        assert_eq!(one, three, "{browser}: signed in at bw or not");
+        let text = one.1.to_string();
+        assert!(!text.contains("signed_in") && !text.contains("ticket"), "{text}");
+    }
+    scene.browser.driver.clone().quit().await.unwrap();
 }
 
 // The classic shape: a page that includes a script and reads a global variable in the next line.

@@ -1,11 +1,15 @@
 //! The results, as a table: printed here, and kept in docs/browsers.md, which is compared with it.
 
+use std::ops::Deref;
+
+use harness::page::Page;
+
 use crate::scene::{Cookies, Scene, until};
 
 const KEPT: &str = include_str!("../../../docs/browsers.md");
 
 /// What the ladder comes to by itself at bw, and by which step: `in (check)`.
-async fn silent(scene: &Scene) -> String {
+pub async fn silent(scene: &Scene<impl Deref<Target = Page>>) -> String {
     scene.at_bw("/how").await;
     // Where the page is made anew for whoever has come in, it still knows how.
     until("told", async || !scene.browser.ask("window.passport?.last ?? null").await.is_null())
@@ -25,7 +29,7 @@ fn words(said: &serde_json::Value) -> String {
     }
 }
 
-async fn by_trip(scene: &Scene) -> String {
+pub async fn by_trip(scene: &Scene<impl Deref<Target = Page>>) -> String {
     scene.at_bw("/how").await;
     scene.browser.ask("void passport.check({ redirect: true })").await;
     until("back", async || {
@@ -41,7 +45,7 @@ async fn by_trip(scene: &Scene) -> String {
     }
 }
 
-async fn by_window(scene: &Scene) -> String {
+pub async fn by_window(scene: &Scene<impl Deref<Target = Page>>) -> String {
     scene.at_bw("/").await;
     scene.browser.find("#in-page").await.click().await.unwrap();
     until("in", async || scene.browser.text().await.contains("Hello, goal")).await;
@@ -106,9 +110,13 @@ async fn the_table_of_what_works_where_is_the_one_in_the_docs() {
         }
         scene.browser.quit().await;
     }
-    let mut table =
-        "| bw's page | cookies allowed | blocked | incognito |\n|---|---|---|---|\n".to_owned();
-    for row in &rows {
+    is_kept(["bw's page", "cookies allowed", "blocked", "incognito"], &rows);
+}
+
+/// Prints the table, and looks for it in the docs.
+pub fn is_kept(head: [&str; 4], rows: &[Vec<String>]) {
+    let mut table = format!("| {} |\n|---|---|---|---|\n", head.join(" | "));
+    for row in rows {
         table.push_str(&format!("| {} |\n", row.join(" | ")));
     }
     println!("\n{table}");
