@@ -54,7 +54,7 @@ impl Firefox {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .expect("geckodriver: `tests/run` installs it (Debian: firefox-esr)");
+            .expect("geckodriver: `tests/run` installs it (`cargo install geckodriver`; Debian: firefox-esr)");
         let address = address(&mut child);
         let mut wanted = DesiredCapabilities::firefox();
         wanted.add_arg("-headless").unwrap();

@@ -72,6 +72,13 @@ impl Scene<Firefox> {
         self.browser.find("#to-grant").await.enter_frame().await.unwrap();
         self.browser.grant().await;
         self.browser.driver.enter_default_frame().await.unwrap();
+        // The yes reaches the processes of the pages by and by.
+        until("let through", async || {
+            let steps = self.run("passport.explain()").await;
+            let all = steps.as_array().unwrap();
+            all.iter().any(|step| step["step"] == "frame" && step["status"] != "unknown")
+        })
+        .await;
     }
 }
 

@@ -17,7 +17,7 @@ pub async fn silent(scene: &Scene<impl Deref<Target = Page>>) -> String {
     words(&scene.browser.ask("passport.last").await)
 }
 
-fn words(said: &serde_json::Value) -> String {
+pub fn words(said: &serde_json::Value) -> String {
     let status = match said["status"].as_str() {
         Some("signed_in") => "in",
         Some("signed_out") => "surely out",
@@ -31,11 +31,12 @@ fn words(said: &serde_json::Value) -> String {
 
 pub async fn by_trip(scene: &Scene<impl Deref<Target = Page>>) -> String {
     scene.at_bw("/how").await;
-    scene.browser.ask("void passport.check({ redirect: true })").await;
+    // A page knows that it is still the one that goes.
+    scene.browser.ask("void (window.goes = true, passport.check({ redirect: true }))").await;
+    let back = "!window.goes && document.readyState === 'complete' && 'passport' in window";
     until("back", async || {
         scene.browser.ask("sessionStorage.getItem('passport.redirected')").await == "1"
-            && scene.browser.ask("document.readyState === 'complete' && 'passport' in window").await
-                == true
+            && scene.browser.ask(back).await == true
     })
     .await;
     until("told", async || scene.session().await["status"].is_string()).await;
