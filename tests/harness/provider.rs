@@ -108,6 +108,14 @@ impl Provider {
         all
     }
 
+    /// Asks it as Passport does when it looks for somebody's provider.
+    pub async fn get(&self, url: &str) {
+        let accept = "application/xrds+xml,text/html;q=0.7,application/xhtml+xml;q=0.7";
+        let answer = self.http.get(url).header("accept", accept).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{url}");
+        answer.bytes().await.unwrap();
+    }
+
     /// The modes of the messages since it was last asked for them.
     pub async fn modes(&self) -> Vec<String> {
         let mode = |heard: Value| heard["mode"].as_str().map(str::to_owned);

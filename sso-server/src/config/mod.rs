@@ -268,6 +268,8 @@ pub struct OpenId {
     pub skew: Period,
     /// Endpoints of providers with which keys are shared before anybody has logged in there.
     pub prefetch_association: Vec<String>,
+    /// Endpoints of the only providers that people may log in at; empty allows all.
+    pub providers: Vec<String>,
 }
 
 impl Default for OpenId {
@@ -282,6 +284,7 @@ impl Default for OpenId {
             trust_xri_resolver: false,
             skew: Period::seconds(300),
             prefetch_association: Vec::new(),
+            providers: Vec::new(),
         }
     }
 }

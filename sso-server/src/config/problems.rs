@@ -116,10 +116,15 @@ impl Config {
         check(resolver.is_empty() || WebUrl::parse(resolver).is_ok(), &|| {
             format!("openid.xri_resolver: `{resolver}` is no URL such as https://xri.example/")
         });
-        for endpoint in &self.openid.prefetch_association {
-            check(WebUrl::parse(endpoint).is_ok(), &|| {
-                format!("openid.prefetch_association: `{endpoint}` is no http or https URL")
-            });
+        for (key, endpoints) in [
+            ("prefetch_association", &self.openid.prefetch_association),
+            ("providers", &self.openid.providers),
+        ] {
+            for endpoint in endpoints {
+                check(WebUrl::parse(endpoint).is_ok(), &|| {
+                    format!("openid.{key}: `{endpoint}` is no http or https URL")
+                });
+            }
         }
         check((8..=1 << 20).contains(&self.password.memory_kib), &|| {
             "password.memory_kib: between 8 and 1048576".to_owned()

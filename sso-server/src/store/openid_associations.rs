@@ -11,6 +11,9 @@ use crate::domain::token::Digest;
 /// Most keys of one provider that are kept; answers under way may still name the older ones.
 const OF_ONE: i64 = 5;
 
+/// After so many bad signatures in a row a key is forgotten (OPENID A14).
+const BAD_IN_A_ROW: i64 = 2;
+
 /// A stored key.
 #[derive(Clone, Debug)]
 pub struct AssociationRow {
@@ -43,7 +46,7 @@ pub async fn put(tx: &mut Tx, row: &AssociationRow) -> Stored<()> {
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (id) DO UPDATE SET version = excluded.version, kind = excluded.kind,
              sealed_key = excluded.sealed_key, issued_at = excluded.issued_at,
-             expires_at = excluded.expires_at",
+             expires_at = excluded.expires_at, bad_signatures = 0",
     )
     .bind(id(&row.op_endpoint, &row.handle).as_str())
     .bind(&row.op_endpoint)
@@ -116,6 +119,42 @@ pub async fn remove(tx: &mut Tx, op_endpoint: &str, handle: &str) -> Stored<bool
         .execute(&mut **tx)
         .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Notes that an answer under this key was signed by another one, and forgets the key with the second
+/// in a row, unless it was made after `made_before`; `true` when it was forgotten.
+pub async fn note_bad_signature(
+    tx: &mut Tx,
+    op_endpoint: &str,
+    handle: &str,
+    made_before: Seconds,
+) -> Stored<bool> {
+    let id = id(op_endpoint, handle);
+    sqlx::query("UPDATE openid_associations SET bad_signatures = bad_signatures + 1 WHERE id = $1")
+        .bind(id.as_str())
+        .execute(&mut **tx)
+        .await?;
+    let done = sqlx::query(
+        "DELETE FROM openid_associations
+         WHERE id = $1 AND bad_signatures >= $2 AND issued_at <= $3",
+    )
+    .bind(id.as_str())
+    .bind(BAD_IN_A_ROW)
+    .bind(made_before)
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Notes that a key has signed well.
+pub async fn note_good_signature(tx: &mut Tx, op_endpoint: &str, handle: &str) -> Stored<()> {
+    sqlx::query(
+        "UPDATE openid_associations SET bad_signatures = 0 WHERE id = $1 AND bad_signatures > 0",
+    )
+    .bind(id(op_endpoint, handle).as_str())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// All of them, to be sealed anew.

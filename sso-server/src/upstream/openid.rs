@@ -34,6 +34,8 @@ pub struct RelyingParty {
     pub policy: Policy,
     /// Whom people are asked to trust: our own origin.
     pub realm: Realm,
+    /// The only endpoints that anybody is sent to; empty allows all.
+    providers: Vec<WebUrl>,
     return_to: String,
 }
 
@@ -61,7 +63,14 @@ impl RelyingParty {
         };
         let own = &config.server.public_url;
         let realm = Realm::parse(&format!("{own}/")).ok()?;
-        Some(Self { policy, realm, return_to: format!("{own}{RETURN_PATH}") })
+        let providers = openid.providers.iter().filter_map(|url| WebUrl::parse(url).ok()).collect();
+        Some(Self { policy, realm, providers, return_to: format!("{own}{RETURN_PATH}") })
+    }
+
+    /// Whether the operator lets people log in there (OPENID A15). It is enough to ask before they
+    /// leave: answers of other providers than the one that was asked are never believed.
+    pub fn trusts(&self, op_endpoint: &WebUrl) -> bool {
+        self.providers.is_empty() || self.providers.contains(op_endpoint)
     }
 
     /// The page that one login comes back to; `t` names the login.

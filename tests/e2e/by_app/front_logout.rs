@@ -202,7 +202,7 @@ async fn until_cookies_are(browser: &Chromium, wanted: &[&str]) {
     }
 }
 
-// The route of the SDK: what is forged, another app's or old does nothing; what is genuine ends the
+// SECURITY-CASES B-12. The route of the SDK: what is forged, another app's or old does nothing; what is genuine ends the
 // session here though the log says nothing yet, and clears cookies only where they are this session's.
 #[actix_web::test]
 async fn an_app_believes_passport_and_clears_what_is_passports_to_clear() {

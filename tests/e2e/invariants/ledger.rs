@@ -334,8 +334,10 @@ async fn survives_being_killed(database: Database) {
     }
     let registered = [home.add_app("aw", &node), home.add_app("bw", &node)];
     let ledger = Shared::default();
-    let mut acknowledged = 0;
-    for _ in 0..kills {
+    let (mut acknowledged, mut rounds) = (0, 0);
+    // On a busy machine the first rounds may be over before anything is acknowledged.
+    while rounds < kills || acknowledged <= kills && rounds < 10 * kills {
+        rounds += 1;
         let apps: Rc<[TestApp]> = registered.iter().map(|app| at(app, &node)).collect();
         let load: Vec<_> = (0..CLIENTS)
             .map(|number| {
@@ -371,7 +373,7 @@ async fn survives_being_killed(database: Database) {
         }
         ledger.replace(books);
     }
-    eprintln!("{acknowledged} acts acknowledged over {kills} kills");
+    eprintln!("{acknowledged} acts acknowledged over {rounds} kills");
     assert!(acknowledged > kills, "there was load");
 }
 

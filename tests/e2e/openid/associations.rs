@@ -220,3 +220,55 @@ async fn keys_are_sealed_under_the_master_key() {
     })
     .await;
 }
+
+// OPENID A14: a key under which nobody can log in any more is dropped after two answers in a row; and
+// nobody makes us compute by answers that are forged.
+#[actix_web::test]
+async fn a_key_that_does_not_sign_any_more_is_dropped() {
+    on_both(async |database| {
+        let scene = Scene::on(database).await;
+        verified(&scene, "id/alice").await;
+        scene.passport.until(KEYS, 1).await;
+        let old = handle(&scene, "id/alice").await.unwrap();
+        let alice = scene.provider.at("id/alice");
+        let lie = async || {
+            scene.provider.tell(&[("postsign", "{\"sig\": \"AAAA\"}")]).await;
+            let answer = scene.log_in(&mut scene.browser(), "", &alice).await;
+            assert_eq!(problem(&answer), "openid-refused");
+            scene.provider.tell(&[("postsign", "")]).await;
+        };
+        let still = async || handle(&scene, "id/alice").await == Some(old.clone());
+        // A young one is not doubted, however often.
+        for _ in 0..3 {
+            lie().await;
+        }
+        assert!(still().await);
+        verified(&scene, "id/alice").await;
+        // (The provider's clock is the real one: not the time goes on, but the key grows old.)
+        let mut tx = scene.passport.app.db.write().await.unwrap();
+        let aged = "UPDATE openid_associations SET issued_at = issued_at - 600";
+        sqlx::query(aged).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        // Not in a row.
+        for _ in 0..3 {
+            lie().await;
+            verified(&scene, "id/alice").await;
+        }
+        assert!(still().await);
+        // Under another name than was sent: nobody's word about this one.
+        let mut browser = scene.browser();
+        for _ in 0..3 {
+            scene.provider.tell(&[("postsign", "{\"assoc_handle\": \"other\"}")]).await;
+            scene.log_in(&mut browser, "", &alice).await;
+            scene.provider.tell(&[("postsign", "")]).await;
+        }
+        assert!(still().await);
+        scene.provider.tell(&[("assoc", "off")]).await;
+        lie().await;
+        assert!(still().await);
+        lie().await;
+        assert_eq!(handle(&scene, "id/alice").await, None, "without a key the provider is asked");
+        verified(&scene, "id/alice").await;
+    })
+    .await;
+}

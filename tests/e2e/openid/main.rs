@@ -7,6 +7,7 @@ mod associations;
 mod browsers;
 mod first_login;
 mod hostile;
+mod immediate;
 mod providers;
 mod scene;
 mod second_provider;

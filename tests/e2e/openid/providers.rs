@@ -178,3 +178,24 @@ async fn providers_can_see_that_the_page_is_ours() {
     assert!(document.body.contains(&page), "{}", document.body);
     assert_eq!(provider.get("/").await.location(), "/account", "for people");
 }
+
+// OPENID A15: the operator may name the only providers.
+#[actix_web::test]
+async fn only_providers_that_are_named_if_any_are() {
+    let provider = harness::Provider::start();
+    let endpoint = provider.endpoint();
+    let scene =
+        Scene::with(harness::Database::Sqlite, |config| config.openid.providers = vec![endpoint])
+            .await;
+    // The scene's own provider is not the one that is named.
+    for page in ["id/alice", "html2/alice", ""] {
+        let answer = scene.leave(&mut scene.browser(), "", &scene.provider.at(page)).await;
+        assert_eq!(problem(&answer), "openid-not-found", "{page}");
+        let answer = scene.leave(&mut scene.browser(), "", &provider.at(page)).await;
+        assert!(answer.location().starts_with(&provider.endpoint()), "{}", answer.location());
+    }
+    assert!(!scene.provider.modes().await.iter().any(|mode| mode.starts_with("checkid")));
+    // The same path with more behind it is another endpoint.
+    let answer = scene.leave(&mut scene.browser(), "", &provider.at("qs/alice")).await;
+    assert_eq!(problem(&answer), "openid-not-found");
+}

@@ -2,15 +2,19 @@
 //! follows: they are in, or may make an account, or have added an identity to theirs.
 
 use openid2::{
-    request::Pending,
-    verify::{Authenticated as Person, Outcome, Response, Verification, Verified},
+    association::Association,
+    request::{Outgoing, Pending},
+    verify::{Authenticated as Person, Outcome, Response, Verification, Verified, VerifyError},
 };
 
-use super::{opened, start::OPEN_FOR};
+use super::{
+    opened,
+    start::{OPEN_FOR, with_pages},
+};
 use crate::{
     app::App,
     domain::{
-        Millis,
+        MINUTE, Millis,
         audit::{Act, Entry},
         identity::{Identity, SUBJECT_MAX},
         seconds,
@@ -27,8 +31,11 @@ use crate::{
         pending_upstream_logins,
         proven_identities::{self, ProvenIdentity},
     },
-    upstream::openid::{self, BACKEND, RelyingParty, profile},
+    upstream::openid::{self, BACKEND, ExchangeError, RelyingParty, profile},
 };
+
+/// A key that was made less long ago is not doubted: a new one would be no better.
+const YOUNG: Millis = 10 * MINUTE;
 
 /// What somebody comes back with.
 #[derive(Debug)]
@@ -41,6 +48,8 @@ pub struct Return<'a> {
     pub device_cookie: Option<&'a str>,
     /// Where they are.
     pub origin: Origin,
+    /// The language of their pages.
+    pub language: &'static str,
 }
 
 /// What came of it.
@@ -52,6 +61,8 @@ pub enum Completed {
     Unknown(Token),
     /// It is theirs now, beside what they had.
     Added,
+    /// Their provider was asked not to show a page, and needs one: on to it once more.
+    NeedsPages(Outgoing),
 }
 
 /// Why nothing did.
@@ -139,7 +150,19 @@ async fn settle(
     waiting: pending_upstream_logins::PendingUpstreamLogin,
 ) -> Result<Completed, CompleteError> {
     let pending: Pending = serde_json::from_str(&waiting.state).map_err(|_| CompleteError::Void)?;
-    let person = match believe(app, ours, back, &pending).await? {
+    let person = match believe(app, ours, back, &pending).await {
+        // Nobody has seen a page yet, so nobody has said no, whatever it was that the provider calls
+        // this. Once: the next one is with pages, and its refusal stands.
+        Err(CompleteError::Cancelled | CompleteError::Provider) if pending.immediate => {
+            let browser = back.browser.ok_or(CompleteError::Void)?;
+            let endpoint = &pending.endpoint;
+            let outgoing = with_pages(app, ours, browser, back.language, endpoint, waiting).await?;
+            return outgoing.map(Completed::NeedsPages).ok_or(CompleteError::Provider);
+        }
+        Err(error) => return Err(error),
+        Ok(believed) => believed,
+    };
+    let person = match person {
         Ok(person) => person,
         Err(why) => {
             let endpoint = pending.endpoint.op_endpoint.host();
@@ -205,9 +228,14 @@ async fn believe(
             tracing::info!(said, "a provider could not log somebody in");
             return Err(CompleteError::Provider);
         }
-        Err(error) => return Ok(Err(error.to_string())),
+        Err(error) => {
+            if matches!(error, ExchangeError::Failed(VerifyError::Signature)) {
+                doubt(app, back, pending).await?;
+            }
+            return Ok(Err(error.to_string()));
+        }
     };
-    let spent = note(app, pending, &verified).await?;
+    let spent = note(app, pending, &verified, association.as_ref()).await?;
     match openid::run(verified.redeem(spent, &ours.policy), &app.transport).await {
         Ok(person) => Ok(Ok(person)),
         Err(error) => Ok(Err(error.to_string())),
@@ -217,7 +245,12 @@ async fn believe(
 /// Spends the nonce. With it: forgets a key that the provider itself has declared dead, and notes that
 /// one would be of use (only here: an endpoint that nobody has logged in at makes us compute nothing,
 /// OPENID A14).
-async fn note(app: &App, pending: &Pending, verified: &Verified) -> Stored<openid2::nonce::Spent> {
+async fn note(
+    app: &App,
+    pending: &Pending,
+    verified: &Verified,
+    signed_by: Option<&Association>,
+) -> Stored<openid2::nonce::Spent> {
     let now = app.clock.now();
     let endpoint = pending.endpoint.op_endpoint.as_str();
     let version = pending.endpoint.version.as_str();
@@ -228,6 +261,9 @@ async fn note(app: &App, pending: &Pending, verified: &Verified) -> Stored<openi
     if !first {
         tx.commit().await?;
         return Ok(openid2::nonce::Spent::Again);
+    }
+    if let Some(association) = signed_by {
+        openid_associations::note_good_signature(&mut tx, endpoint, &association.handle).await?;
     }
     if let Some(handle) = verified.invalidated_handle() {
         openid_associations::remove(&mut tx, endpoint, handle).await?;
@@ -241,6 +277,32 @@ async fn note(app: &App, pending: &Pending, verified: &Verified) -> Stored<openi
         app.association_wanted.notify_one();
     }
     Ok(openid2::nonce::Spent::First)
+}
+
+/// An answer that names the key that was sent along is not signed by it: perhaps the provider has
+/// another one under this name by now, and nobody could log in there for as long as ours lasts. Two in
+/// a row, and it is forgotten; the next login asks the provider instead (OPENID A14).
+///
+/// Anybody can bring such answers to logins of their own. What they achieve is a key made anew, and
+/// that seldom: a good signature in between, and a key that is young, end it.
+async fn doubt(app: &App, back: &Return<'_>, pending: &Pending) -> Stored<()> {
+    let Some(handle) = &pending.assoc_handle else { return Ok(()) };
+    if back.response.assoc_handle() != Some(handle) {
+        return Ok(());
+    }
+    let now = app.clock.now();
+    let endpoint = pending.endpoint.op_endpoint.as_str();
+    let made_before = seconds(now - YOUNG);
+    let mut tx = app.db.write().await?;
+    if openid_associations::note_bad_signature(&mut tx, endpoint, handle, made_before).await? {
+        let host = pending.endpoint.op_endpoint.host();
+        tracing::warn!(
+            provider = host,
+            "a provider signs with another key than it shares: dropped"
+        );
+        openid_wanted::hurry(&mut tx, endpoint, pending.endpoint.version.as_str(), now).await?;
+    }
+    tx.commit().await
 }
 
 /// Writes down that somebody has proven an identity that no account has.

@@ -20,7 +20,7 @@ use crate::{
         token::Token,
     },
     store::{
-        StoreError, Stored, openid_associations,
+        StoreError, Stored, Tx, openid_associations,
         pending_upstream_logins::{self, PendingUpstreamLogin},
         throttles::{self, Answer},
     },
@@ -47,6 +47,9 @@ pub struct Start<'a> {
     pub adds_to: Option<(UserId, SessionId)>,
     /// Whether they must prove anew who they are.
     pub afresh: bool,
+    /// Without a page of the provider's, if it can: for an identifier that this browser has logged
+    /// in with before. If it cannot, [`with_pages`] follows.
+    pub immediate: bool,
     /// The language of their pages.
     pub language: &'static str,
     /// What the page does, to be handed back at the end.
@@ -135,19 +138,14 @@ pub async fn start(app: &App, start: Start<'_>) -> Result<Outgoing, StartError> 
     let answer = match (leaving, found) {
         (_, Err(error)) => Err(error),
         (None, Ok(_)) => Err(StartError::NotFound),
-        (Some(Leaving { token, outgoing, pending }), Ok(_)) => {
-            let state = serde_json::to_string(&pending).unwrap_or_default();
-            let pending = PendingUpstreamLogin {
+        (Some(leaving), Ok(_)) => {
+            let login = PendingUpstreamLogin {
                 backend: BACKEND,
                 adds_to: start.adds_to,
-                state,
+                state: String::new(),
                 context: start.context,
             };
-            let (digest, browser) = (token.digest(), start.browser.digest());
-            let expires_at = now + OPEN_FOR;
-            pending_upstream_logins::insert(&mut tx, &digest, &browser, &pending, now, expires_at)
-                .await?;
-            Ok(outgoing)
+            Ok(note(&mut tx, start.browser, leaving, login, now).await?)
         }
     };
     tx.commit().await?;
@@ -193,8 +191,14 @@ struct Leaving {
     pending: Pending,
 }
 
-/// The best endpoint that people may be sent to. A document of a stranger's could name one in the
-/// network that we stand in.
+/// How a provider is asked.
+struct Manner {
+    language: &'static str,
+    afresh: bool,
+    immediate: bool,
+}
+
+/// The best endpoint that people may be sent to.
 async fn leave(
     app: &App,
     ours: &RelyingParty,
@@ -202,29 +206,92 @@ async fn leave(
     found: &Discovered,
     now: Millis,
 ) -> Stored<Option<Leaving>> {
+    let Start { language, afresh, immediate, .. } = *start;
     for endpoint in &found.endpoints {
-        let Ok(url) = Url::parse(endpoint.op_endpoint.as_str()) else { continue };
-        if let Err(error) = app.transport.vet(&url).await {
-            tracing::info!(%error, "a provider's endpoint is not led to");
-            continue;
-        }
-        let token = Token::fresh(&app.random);
-        let Some(return_to) = ours.return_to(token.expose()) else { continue };
-        let association = shared_key(app, endpoint, now).await?;
-        let request = Request {
-            endpoint,
-            association: association.as_ref(),
-            return_to: &return_to,
-            realm: &ours.realm,
-            immediate: false,
-            extensions: &openid::extensions(start.language, start.afresh),
-        };
-        match request.build(&ours.policy, seconds(now)) {
-            Ok((outgoing, pending)) => return Ok(Some(Leaving { token, outgoing, pending })),
-            Err(error) => tracing::info!(%error, "a provider cannot be asked"),
+        let manner = Manner { language, afresh, immediate };
+        if let Some(leaving) = leave_for(app, ours, endpoint, manner, now).await? {
+            return Ok(Some(leaving));
         }
     }
     Ok(None)
+}
+
+/// To this endpoint, if people may be sent there: a document of a stranger's could name one in the
+/// network that we stand in.
+async fn leave_for(
+    app: &App,
+    ours: &RelyingParty,
+    endpoint: &Endpoint,
+    manner: Manner,
+    now: Millis,
+) -> Stored<Option<Leaving>> {
+    if !ours.trusts(&endpoint.op_endpoint) {
+        tracing::info!(provider = endpoint.op_endpoint.host(), "not one of openid.providers");
+        return Ok(None);
+    }
+    let Ok(url) = Url::parse(endpoint.op_endpoint.as_str()) else { return Ok(None) };
+    if let Err(error) = app.transport.vet(&url).await {
+        tracing::info!(%error, "a provider's endpoint is not led to");
+        return Ok(None);
+    }
+    let token = Token::fresh(&app.random);
+    let Some(return_to) = ours.return_to(token.expose()) else { return Ok(None) };
+    let association = shared_key(app, endpoint, now).await?;
+    let request = Request {
+        endpoint,
+        association: association.as_ref(),
+        return_to: &return_to,
+        realm: &ours.realm,
+        immediate: manner.immediate,
+        extensions: &openid::extensions(manner.language, manner.afresh),
+    };
+    Ok(match request.build(&ours.policy, seconds(now)) {
+        Ok((outgoing, pending)) => Some(Leaving { token, outgoing, pending }),
+        Err(error) => {
+            tracing::info!(%error, "a provider cannot be asked");
+            None
+        }
+    })
+}
+
+/// The provider cannot tell without a page: the same person, from the same browser, on to the same
+/// endpoint once more, where it shows one. `None` when people may not be sent there any more.
+///
+/// A new request of our own. The URL that providers of version 1 name for this is not signed by
+/// anybody whom we know yet, and is not led to (OPENID A7). This one is with pages, so it is the last
+/// one; and it is not counted, since it was begun once.
+pub(super) async fn with_pages(
+    app: &App,
+    ours: &RelyingParty,
+    browser: &Token,
+    language: &'static str,
+    endpoint: &Endpoint,
+    was: PendingUpstreamLogin,
+) -> Stored<Option<Outgoing>> {
+    let now = app.clock.now();
+    let manner = Manner { language, afresh: false, immediate: false };
+    let Some(leaving) = leave_for(app, ours, endpoint, manner, now).await? else {
+        return Ok(None);
+    };
+    let mut tx = app.db.write().await?;
+    let outgoing = note(&mut tx, browser, leaving, was, now).await?;
+    tx.commit().await?;
+    Ok(Some(outgoing))
+}
+
+/// Writes down that somebody is on their way: for one answer, in the same browser.
+async fn note(
+    tx: &mut Tx,
+    browser: &Token,
+    leaving: Leaving,
+    login: PendingUpstreamLogin,
+    now: Millis,
+) -> Stored<Outgoing> {
+    let state = serde_json::to_string(&leaving.pending).unwrap_or_default();
+    let login = PendingUpstreamLogin { state, ..login };
+    let (digest, browser) = (leaving.token.digest(), browser.digest());
+    pending_upstream_logins::insert(tx, &digest, &browser, &login, now, now + OPEN_FOR).await?;
+    Ok(leaving.outgoing)
 }
 
 /// A key that is there and lasts. There is no waiting for one: without it the provider is asked at

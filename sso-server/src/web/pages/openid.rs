@@ -6,6 +6,10 @@
 //! GET  /complete/openid    what the provider answers
 //! ```
 //!
+//! The identifier that this browser used last, and is offered, goes by `checkid_immediate`: if the
+//! provider needs a page for it after all, its answer is a redirect to it once more, by
+//! `checkid_setup`. Nobody sees anything of that.
+//!
 //! Two steps, for two reasons: the person sees something while their provider is asked, and browsers
 //! hold the redirects behind a form to `form-action`, which cannot name a provider that is not known
 //! yet. The second step bears a token of the first, so no other site can send anybody away (forced
@@ -284,6 +288,8 @@ pub async fn show(
     let known = cookies::read(&request, cookies::UPSTREAM).and_then(Token::parse);
     let browser = known.clone().unwrap_or_else(|| Token::fresh(&web.app.random));
     let network = Address::of(&request, &web.proxies).network();
+    let afresh = session.is_some() || wish.parameters.prompt.is_some();
+    let last = cookies::read(&request, cookies::OPENID).and_then(remembered);
     let started = start(
         &web.app,
         Start {
@@ -291,7 +297,9 @@ pub async fn show(
             browser: &browser,
             network: &network,
             adds_to,
-            afresh: session.is_some() || wish.parameters.prompt.is_some(),
+            afresh,
+            // The one that was offered: most often the provider needs to show nothing.
+            immediate: !afresh && !wish.adds && last.as_ref() == Some(&wish.typed),
             language: Locale::of(&request, web.view.default_locale).tag(),
             context: serde_json::to_string(&wish).unwrap_or_default(),
         },
@@ -381,6 +389,7 @@ pub async fn complete(
         device_cookie: cookies::read(&request, cookies::DEVICE),
         // Whether to keep them is in the wish, which is not known yet.
         origin: origin(&web, &request, session),
+        language: Locale::of(&request, web.view.default_locale).tag(),
     };
     let Ended { outcome, context, adds } = complete::complete(&web.app, back, |context| {
         serde_json::from_str::<Wish>(context).is_ok_and(|wish| wish.keep)
@@ -405,6 +414,7 @@ pub async fn complete(
         Ok(Completed::Added) => {
             return Ok(see_other(&format!("{}?done=added", identities::PATH)));
         }
+        Ok(Completed::NeedsPages(outgoing)) => return leave(&web, &request, &outgoing),
         Err(CompleteError::Login(IdentityLoginError::Choose(choice))) => {
             let apps = web.app.db.apps().await?;
             let login = LoginRequest::read(&wish.parameters, &apps).unwrap_or(None);
