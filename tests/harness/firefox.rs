@@ -4,6 +4,7 @@ use std::{
     io::{BufRead, BufReader},
     ops::Deref,
     os::unix::process::CommandExt,
+    path::PathBuf,
     process::{Child, Command, Stdio},
 };
 
@@ -47,17 +48,21 @@ impl Firefox {
     pub async fn start(mode: Mode) -> Self {
         let profile = tempfile::tempdir().unwrap();
         // A group of their own, so that no browser outlives a failed test.
-        let mut child = Command::new("geckodriver")
+        let mut child = Command::new(geckodriver())
             .process_group(0)
             .args(["--port=0", "--profile-root"])
             .arg(profile.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .expect("geckodriver: `tests/run` installs it (`cargo install geckodriver`; Debian: firefox-esr)");
+            .expect("geckodriver: `tests/run` installs it (`cargo install geckodriver`)");
         let address = address(&mut child);
         let mut wanted = DesiredCapabilities::firefox();
         wanted.add_arg("-headless").unwrap();
+        // By itself it prefers a Firefox that came as a snap.
+        if let Some(ours) = in_path("firefox-esr") {
+            wanted.set_firefox_binary(ours.to_str().unwrap()).unwrap();
+        }
         let mut preferences = FirefoxPreferences::new();
         preferences.set("network.proxy.type", 1).unwrap();
         for kind in ["http", "ssl"] {
@@ -85,6 +90,20 @@ impl Firefox {
     pub async fn quit(self) {
         self.driver.clone().quit().await.unwrap();
     }
+}
+
+fn in_path(program: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// From `PATH`, or from where `tests/run` lets cargo put it, which need not be in `PATH`.
+fn geckodriver() -> PathBuf {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+    in_path("geckodriver")
+        .or_else(|| home.map(|home| home.join("bin/geckodriver")))
+        .unwrap_or_else(|| "geckodriver".into())
 }
 
 /// Where it listens: it says so in its first lines.
