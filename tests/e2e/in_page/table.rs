@@ -3,6 +3,7 @@
 use std::ops::Deref;
 
 use harness::page::Page;
+use serde_json::Value;
 
 use crate::scene::{Cookies, Scene, until};
 
@@ -11,13 +12,18 @@ const KEPT: &str = include_str!("../../../docs/browsers.md");
 /// What the ladder comes to by itself at bw, and by which step: `in (check)`.
 pub async fn silent(scene: &Scene<impl Deref<Target = Page>>) -> String {
     scene.at_bw("/how").await;
-    // Where the page is made anew for whoever has come in, it still knows how.
-    until("told", async || !scene.browser.ask("window.passport?.last ?? null").await.is_null())
-        .await;
-    words(&scene.browser.ask("passport.last").await)
+    // Where the page is made anew for whoever has come in, it still knows how. One that is just going
+    // knows nothing any more: so what it has said once is not asked again.
+    let mut last = Value::Null;
+    until("told", async || {
+        last = scene.browser.ask("window.passport?.last ?? null").await;
+        !last.is_null()
+    })
+    .await;
+    words(&last)
 }
 
-pub fn words(said: &serde_json::Value) -> String {
+fn words(said: &Value) -> String {
     let status = match said["status"].as_str() {
         Some("signed_in") => "in",
         Some("signed_out") => "surely out",
