@@ -21,6 +21,7 @@ pub mod process;
 pub mod provider;
 pub mod raw;
 pub mod receiver;
+pub mod site;
 
 pub use self::{
     app::TestApp,

@@ -2,28 +2,10 @@
 
 use std::ops::Deref;
 
-use actix_web::{App, HttpResponse, HttpServer, web};
-use harness::{firefox::Mode, page::Page};
+use harness::{firefox::Mode, page::Page, site::Site};
 use serde_json::{Value, json};
 
 use crate::scene::{Cookies, Scene};
-
-/// Serves an empty page under every name; answers the port.
-fn empty_pages() -> u16 {
-    let page = || async {
-        HttpResponse::Ok()
-            .content_type("text/html; charset=utf-8")
-            .body("<!doctype html><p>Here.</p><button>Click</button>")
-    };
-    let server = HttpServer::new(move || App::new().default_service(web::to(page)))
-        .workers(1)
-        .disable_signals()
-        .bind("127.0.0.1:0")
-        .unwrap();
-    let port = server.addrs()[0].port();
-    actix_web::rt::spawn(server.run());
-    port
-}
 
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
@@ -173,7 +155,7 @@ async fn nor_does_it_in_firefox() {
 }
 
 async fn learns_nothing(browser: &str, scene: Scene<impl Deref<Target = Page>>) {
-    let evil = format!("http://evil.localhost:{}/", empty_pages());
+    let evil = Site::open().called("evil");
     let nobody = learned(&scene, &evil).await;
     scene.sign_in().await;
     let at_passport = learned(&scene, &evil).await;
