@@ -152,9 +152,11 @@ async fn carry(client: TcpStream, mut watch: watch::Receiver<State>, held: Arc<A
         (Pass::new(client_reads, server_writes), Pass::new(server_reads, client_writes));
     let (mut heard, mut answered) = (watch.clone(), watch.clone());
     let questions = AtomicUsize::new(0);
+    // Whichever is looked at first: what is sent after the cable was pulled does not arrive.
+    let leads = |state: &State| state.generation == begun.generation && number > state.lost;
     let resets = tokio::select! {
-        () = there.on(&mut heard, |state| !state.deaf && number > state.lost, &questions) => false,
-        () = back.on(&mut answered, |state| !state.mute && number > state.lost, &held) => false,
+        () = there.on(&mut heard, |state| leads(state) && !state.deaf, &questions) => false,
+        () = back.on(&mut answered, |state| leads(state) && !state.mute, &held) => false,
         now = watch.wait_for(|state| state.generation != begun.generation) => {
             now.is_ok_and(|state| state.resets)
         }

@@ -8,7 +8,7 @@ use crate::{
         id::{SessionId, UserId},
         identity::Identity,
     },
-    store::{StoreError, audit, identities, users},
+    store::{StoreError, audit, identities, sessions, users},
 };
 
 /// Most identities of one account.
@@ -57,18 +57,24 @@ pub async fn add_identity(
     if !current.is_some_and(|current| current.id == *session && current.user == *user) {
         return Err(AddIdentityError::AnotherSession);
     }
-    past_deadlocks(AddIdentityError::is_victim, || add(app, identity, user, origin)).await
+    past_deadlocks(AddIdentityError::is_victim, || add(app, identity, user, session, origin)).await
 }
 
 async fn add(
     app: &App,
     identity: &Identity,
     user: &UserId,
+    session: &SessionId,
     origin: &Origin,
 ) -> Result<(), AddIdentityError> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     users::lock(&mut tx, user).await?.ok_or(AddIdentityError::Disabled)?;
+    // Under the lock: whoever was signed out since this request began, by "this was not me" perhaps,
+    // leaves nothing behind by which they come in again (SECURITY-CASES A-03).
+    if sessions::ended_by(&mut tx, session).await? != Some(None) {
+        return Err(AddIdentityError::AnotherSession);
+    }
     if !identities::insert(&mut tx, identity, user, now).await? {
         let owner = identities::owner(&mut tx, &identity.id()).await?;
         return Err(match owner {

@@ -37,6 +37,7 @@ pub mod refused_tickets;
 pub mod register;
 pub mod remove_identity;
 pub mod replace_master_key;
+mod replace_password;
 pub mod restore;
 pub mod secure_account;
 pub mod signing_keys;

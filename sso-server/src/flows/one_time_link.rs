@@ -5,6 +5,7 @@ use client_sdk::wire::Cause;
 use super::{
     end_session::{Ending, end_all_of_user_in},
     past_deadlocks,
+    replace_password::replace_password,
 };
 use crate::{
     app::App,
@@ -70,6 +71,8 @@ pub enum Task {
     ChoosePassword {
         /// The name to sign in with.
         username: String,
+        /// Somebody has been signed in to it: there may be sessions and OpenIDs, which end.
+        lived_in: bool,
     },
 }
 
@@ -82,7 +85,10 @@ pub async fn look(app: &App, token: &Token) -> Stored<Option<Task>> {
         Some(OneTimeLink { purpose: Purpose::ChoosePassword, user: Some(user) }) => {
             let found = users::find(&mut connection, &user).await?;
             let enabled = found.filter(|user| user.disabled_at.is_none());
-            Ok(enabled.map(|user| Task::ChoosePassword { username: user.username }))
+            Ok(enabled.map(|user| Task::ChoosePassword {
+                username: user.username,
+                lived_in: user.last_login_at.is_some(),
+            }))
         }
         _ => Ok(None),
     }
@@ -134,7 +140,7 @@ pub async fn use_link(
         Task::ChoosePassword { .. } => None,
     };
     let own_name = match (&task, &new_name) {
-        (Task::ChoosePassword { username }, _) => username.as_str(),
+        (Task::ChoosePassword { username, .. }, _) => username.as_str(),
         (_, Some(name)) => name.as_str(),
         (_, None) => "",
     };
@@ -186,13 +192,11 @@ async fn write(
         }
         (Purpose::ChoosePassword, Some(user), _) => {
             // The account may have been disabled or deleted since the link was looked at.
-            if !users::set_password(&mut tx, &user, hash, now).await? {
+            if !replace_password(app, &mut tx, &user, hash, None, now).await? {
                 return Err(UseError::Void);
             }
             let why = Ending::by(Cause::PasswordChanged, "user");
             end_all_of_user_in(app, &mut tx, &user, None, why, now).await?;
-            let entry = Entry::new(now, Act::PasswordSet).user(&user);
-            audit::append(&mut tx, &[entry], &app.random).await?;
         }
         _ => return Err(UseError::Void),
     }

@@ -8,16 +8,16 @@ use super::{
     issue_session::{IssueSessionError, IssuedSession, issue_session},
     log_in::{LoggedIn, Login, LoginError, Proven, device_cookie, prove, turned_away},
     past_deadlocks,
+    replace_password::replace_password,
 };
 use crate::{
     app::App,
     domain::{
-        audit::{Act, Entry},
         id::LogoutId,
         password::{Password, PasswordError},
     },
     hashing::Busy,
-    store::{StoreError, audit, one_time_links, users},
+    store::{StoreError, users},
 };
 
 /// The account is its owner's again.
@@ -95,12 +95,10 @@ async fn write(
     let ended = end_all_of_user_in(app, &mut tx, user, None, why, now).await?;
     // There are no others left, so no limit is in the way.
     let session = issue_session(app, &mut tx, &proven.who, &login.origin, now).await?;
-    one_time_links::void_of_user(&mut tx, user, now).await?;
-    if !users::set_password(&mut tx, user, hash, now).await? {
+    let address = Some(login.origin.address.as_str());
+    if !replace_password(app, &mut tx, user, hash, address, now).await? {
         return Err(IssueSessionError::Disabled);
     }
-    let entry = Entry::new(now, Act::PasswordSet).user(user).address(&login.origin.address);
-    audit::append(&mut tx, &[entry], &app.random).await?;
     tx.commit().await?;
     Ok((session, ended.logout))
 }

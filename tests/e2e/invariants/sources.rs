@@ -72,7 +72,7 @@ fn no_loop_holds_the_connection_that_its_head_read_by() {
 #[test]
 fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
     let sources = sources();
-    let rows: [(&str, &[&str]); 34] = [
+    let rows: [(&str, &[&str]); 36] = [
         // A session begins or is renewed …
         ("INSERT INTO sessions", &["store/sessions/mod.rs"]),
         ("sessions SET digest", &["store/sessions/mod.rs"]),
@@ -105,6 +105,9 @@ fn one_function_each_issues_sessions_issues_tickets_and_ends_sessions() {
         ("identities::insert(", &["flows/add_identity.rs", "flows/register.rs"]),
         ("add_identity(app,", &["flows/openid/complete.rs"]),
         ("proven_identities::insert(", &["flows/openid/complete.rs"]),
+        // (a new password closes the other ways in, whoever sets it) …
+        ("users::set_password(", &["flows/replace_password.rs"]),
+        ("replace_password(app,", &["flows/one_time_link.rs", "flows/secure_account.rs"]),
         // (that a proof waits for a choice is written down where it was made) …
         ("INSERT INTO pending_logins", &["store/pending_logins.rs"]),
         ("pending_logins::insert(", &["flows/choose_session.rs"]),

@@ -11,4 +11,5 @@ mod immediate;
 mod providers;
 mod scene;
 mod second_provider;
+mod secured;
 mod seen;

@@ -336,6 +336,7 @@ fn setups(value: &str) -> Vec<(&'static str, SetupPage)> {
     let page = |account: Option<&str>, problem| SetupPage {
         csrf: value.to_owned(),
         account: account.map(str::to_owned),
+        lived_in: account.is_some(),
         username: value.to_owned(),
         min_length: 8,
         problem,

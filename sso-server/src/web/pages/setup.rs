@@ -29,6 +29,8 @@ pub struct SetupPage {
     pub csrf: String,
     /// The account whose password is chosen; none for the first admin, who also chooses a name.
     pub account: Option<String>,
+    /// Its sessions end, and its OpenIDs are taken from it.
+    pub lived_in: bool,
     /// What was typed.
     pub username: String,
     /// Fewest characters of a password.
@@ -67,7 +69,8 @@ pub async fn show(
         return Ok(response);
     }
     let (_, task) = pending(&web, &request).await?;
-    let page = SetupPage { account: account(&task), ..SetupPage::default() };
+    let page =
+        SetupPage { lived_in: lived_in(&task), account: account(&task), ..SetupPage::default() };
     ask(&web, &request, page, StatusCode::OK)
 }
 
@@ -82,6 +85,7 @@ pub async fn submit(
     let ask_again = |problem| {
         let page = SetupPage {
             account: account(&task),
+            lived_in: lived_in(&task),
             username: form.username.clone().unwrap_or_default(),
             problem: Some(problem),
             ..SetupPage::default()
@@ -145,8 +149,12 @@ async fn pending(web: &Web, request: &HttpRequest) -> Result<(Token, Task), Page
 fn account(task: &Task) -> Option<String> {
     match task {
         Task::FirstAdmin => None,
-        Task::ChoosePassword { username } => Some(username.clone()),
+        Task::ChoosePassword { username, .. } => Some(username.clone()),
     }
+}
+
+const fn lived_in(task: &Task) -> bool {
+    matches!(task, Task::ChoosePassword { lived_in: true, .. })
 }
 
 fn ask(
