@@ -5,7 +5,7 @@ use std::ops::Deref;
 use harness::{firefox::Mode, page::Page, site::Site};
 use serde_json::{Value, json};
 
-use crate::scene::{Cookies, Scene};
+use crate::scene::{Cookies, Scene, until};
 
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
@@ -120,7 +120,19 @@ async fn learned(
              }})"
         ))
         .await;
+    let page = scene.browser.driver.window().await.unwrap();
     scene.browser.find("button").await.click().await.unwrap();
+    until("a window", async || scene.browser.driver.windows().await.unwrap().len() == 2).await;
+    let windows = scene.browser.driver.windows().await.unwrap();
+    let other = windows.into_iter().find(|window| *window != page).unwrap();
+    // Until it is there, it is a page of the one that opened it.
+    scene.browser.driver.switch_to_window(other).await.unwrap();
+    until("Passport's page in it", async || {
+        scene.browser.ask("location.origin").await == scene.family.passport.url.as_str()
+    })
+    .await;
+    scene.browser.settled().await;
+    scene.browser.driver.switch_to_window(page.clone()).await.unwrap();
     let look = "new Promise((done) => setTimeout(() => {
         let title = 'none', frames = -1;
         try { title = other.document.title; } catch {}
@@ -128,7 +140,6 @@ async fn learned(
         done([title, frames, heard]);
     }, 800))";
     all.push(("window", scene.run(look).await));
-    let page = scene.browser.driver.window().await.unwrap();
     for window in scene.browser.driver.windows().await.unwrap() {
         if window != page {
             scene.browser.driver.switch_to_window(window).await.unwrap();
@@ -160,10 +171,7 @@ async fn learns_nothing(browser: &str, scene: Scene<impl Deref<Target = Page>>) 
     scene.sign_in().await;
     let at_passport = learned(&scene, &evil).await;
     scene.browser.open(&format!("{}/sso/login?next=/", scene.family.bw)).await;
-    crate::scene::until("in at bw, too", async || {
-        scene.browser.text().await.contains("Hello, goal")
-    })
-    .await;
+    until("in at bw, too", async || scene.browser.text().await.contains("Hello, goal")).await;
     let at_bw = learned(&scene, &evil).await;
     for ((one, two), three) in nobody.iter().zip(&at_passport).zip(&at_bw) {
         println!("{browser} {}: {}", one.0, one.1);
