@@ -58,6 +58,9 @@ impl Scene<Firefox> {
     /// Lets Passport's cookies into pages of bw, as a person does who says yes.
     pub async fn grant_for_bw(&self) {
         self.at_bw("/how").await;
+        // The page asks by itself, too: were that under way when the yes comes, it would be let in and
+        // made anew.
+        assert_eq!(self.run("passport.check()").await["status"], "unknown");
         let url = format!("{}/frame?app=bw", self.family.passport.url);
         let there = self
             .run(&format!(
