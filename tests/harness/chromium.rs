@@ -2,6 +2,7 @@
 
 use std::{
     net::TcpListener,
+    ops::Deref,
     os::unix::process::CommandExt,
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -12,14 +13,15 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use thirtyfour::{
-    By, CapabilitiesHelper, ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogLevel,
-    WebDriver, WebElement,
+    CapabilitiesHelper, ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogLevel,
+    WebDriver,
 };
+
+use crate::page::Page;
 
 /// A chromedriver with one browser.
 pub struct Chromium {
-    /// The browser.
-    pub driver: WebDriver,
+    page: Page,
     child: Child,
     profile: Arc<tempfile::TempDir>,
 }
@@ -121,7 +123,7 @@ impl Chromium {
                 Err(error) => panic!("Chromium does not start: {error}"),
             }
         };
-        let this = Self { driver, child, profile };
+        let this = Self { page: Page { driver }, child, profile };
         this.look(look).await;
         this
     }
@@ -138,20 +140,6 @@ impl Chromium {
         let agent = self.ask("navigator.userAgent").await;
         let language = serde_json::json!({ "userAgent": agent, "acceptLanguage": look.language });
         self.devtools("Emulation.setUserAgentOverride", language).await;
-    }
-
-    /// Waits until the open page is there in full.
-    pub async fn settled(&self) {
-        let deadline = std::time::Instant::now() + Duration::from_secs(30);
-        while self.ask("document.readyState === 'complete' && innerWidth > 0").await != true {
-            assert!(std::time::Instant::now() < deadline, "the page is never complete");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-
-    /// Presses keys where the focus is.
-    pub async fn press(&self, keys: impl Into<thirtyfour::TypingData>) {
-        self.driver.action_chain().send_keys(keys).perform().await.unwrap();
     }
 
     /// Saves a picture of the whole page in the folder that `PASSPORT_SCREENSHOTS` names, if any.
@@ -174,56 +162,6 @@ impl Chromium {
         self.driver.cdp().send_raw(command, parameters).await.unwrap()
     }
 
-    /// Opens a page.
-    pub async fn open(&self, url: &str) {
-        self.driver.goto(url).await.unwrap();
-    }
-
-    /// The one element of this selector, as soon as there is one.
-    pub async fn find(&self, css: &str) -> WebElement {
-        let deadline = std::time::Instant::now() + Duration::from_secs(30);
-        loop {
-            match self.driver.find(By::Css(css)).await {
-                Ok(found) => return found,
-                Err(error) => assert!(std::time::Instant::now() < deadline, "{css}: {error}"),
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// Waits until the element of this selector reads `wanted`. After a click the page before may
-    /// still be there, or just be going.
-    pub async fn reads(&self, css: &str, wanted: &str) {
-        let deadline = std::time::Instant::now() + Duration::from_secs(30);
-        let script = format!("document.querySelector({css:?})?.innerText ?? ''");
-        loop {
-            let last = self.ask(&script).await;
-            if last == wanted {
-                return;
-            }
-            assert!(std::time::Instant::now() < deadline, "{css} reads {last}, not {wanted:?}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// What a script answers on the open page.
-    pub async fn ask(&self, script: &str) -> serde_json::Value {
-        let deadline = std::time::Instant::now() + Duration::from_secs(30);
-        loop {
-            match self.driver.execute(format!("return {script}"), []).await {
-                Ok(answer) => return answer.json().clone(),
-                // While a page goes and the next one comes there is nobody to answer.
-                Err(error) => assert!(std::time::Instant::now() < deadline, "{script}: {error}"),
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// What a person reads on the open page.
-    pub async fn text(&self) -> String {
-        self.ask("document.body.innerText").await.as_str().unwrap().to_owned()
-    }
-
     /// What the console has said since it was last asked: errors of scripts, breaches of the
     /// policy, failed requests.
     pub async fn console(&self) -> Vec<String> {
@@ -234,6 +172,14 @@ impl Chromium {
     /// Closes it, and waits until it has written down what it keeps.
     pub async fn quit(self) {
         self.driver.clone().quit().await.unwrap();
+    }
+}
+
+impl Deref for Chromium {
+    type Target = Page;
+
+    fn deref(&self) -> &Page {
+        &self.page
     }
 }
 

@@ -1,6 +1,10 @@
 //! The family of the demo in this process: Passport, aw and bw on free ports.
 
-use std::{net::TcpListener, sync::Arc};
+use std::{
+    net::TcpListener,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix_web::cookie::Key;
 use client_sdk::Settings;
@@ -73,5 +77,11 @@ async fn open(
     let site = Site { sibling: (site.sibling.0, sibling), ..site };
     let (server, handle) = run::serve(site, settings, listener, Key::generate()).unwrap();
     actix_web::rt::spawn(server);
+    // Before it has heard from Passport it accepts nobody.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !handle.is_current() {
+        assert!(Instant::now() < deadline, "{} never hears from Passport", site.id);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     handle
 }

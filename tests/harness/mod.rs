@@ -12,13 +12,16 @@ pub mod database;
 pub mod family;
 pub mod faults;
 pub mod fedcm;
+pub mod firefox;
 pub mod load;
+pub mod page;
 pub mod passport;
 pub mod private_postgres;
 pub mod process;
 pub mod provider;
 pub mod raw;
 pub mod receiver;
+pub mod site;
 
 pub use self::{
     app::TestApp,

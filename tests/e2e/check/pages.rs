@@ -1,29 +1,12 @@
 //! In a real browser: a page of the app, and a page of nobody's.
 
-use actix_web::{App, HttpResponse, HttpServer, web};
 use harness::{
     PASSWORD, Passport, TestApp,
     chromium::{Chromium, Look},
+    site::Site,
 };
 use serde_json::{Value, json};
 use sso_server::flows::apps::{self, ChangeApp};
-
-/// Serves an empty page under every name; answers the port.
-fn empty_pages() -> u16 {
-    let page = || async {
-        HttpResponse::Ok()
-            .content_type("text/html; charset=utf-8")
-            .body("<!doctype html><p>Here.</p>")
-    };
-    let server = HttpServer::new(move || App::new().default_service(web::to(page)))
-        .workers(1)
-        .disable_signals()
-        .bind("127.0.0.1:0")
-        .unwrap();
-    let port = server.addrs()[0].port();
-    actix_web::rt::spawn(server.run());
-    port
-}
 
 struct Scene {
     passport: Passport,
@@ -38,8 +21,8 @@ impl Scene {
     async fn start(third_party_cookies: bool) -> Self {
         let passport = Passport::start().await;
         passport.add_user("member").await;
-        let port = empty_pages();
-        let page = format!("http://aw.localhost:{port}");
+        let site = Site::open();
+        let page = site.called("aw");
         let origins = [page.clone()];
         let aw = passport
             .add_app_with("aw", |app| {
@@ -49,7 +32,7 @@ impl Scene {
             .await;
         let browser =
             Chromium::with_third_party_cookies(Look::default(), third_party_cookies).await;
-        let evil = format!("http://evil.localhost:{port}");
+        let evil = site.called("evil");
         Self { passport, aw, page, evil, browser }
     }
 

@@ -2,31 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use actix_web::{App, HttpResponse, HttpServer, web};
 use harness::{
     PASSWORD, Passport, TestApp,
     app::{VERIFIER, challenge},
     chromium::{Chromium, Look},
+    site::Site,
 };
 use serde_json::{Value, json};
 use sso_server::flows::{apps, users};
-
-/// Serves a page with a button under every name; answers the port.
-fn pages() -> u16 {
-    let page = || async {
-        HttpResponse::Ok()
-            .content_type("text/html; charset=utf-8")
-            .body("<!doctype html><title>A page</title><p>Here.</p><button>Sign in</button>")
-    };
-    let server = HttpServer::new(move || App::new().default_service(web::to(page)))
-        .workers(1)
-        .disable_signals()
-        .bind("127.0.0.1:0")
-        .unwrap();
-    let port = server.addrs()[0].port();
-    actix_web::rt::spawn(server.run());
-    port
-}
 
 struct Scene {
     passport: Passport,
@@ -48,9 +31,8 @@ impl Scene {
     async fn with(browser: Chromium) -> Self {
         let passport = Passport::start().await;
         passport.add_user("member").await;
-        let port = pages();
-        let page = |name: &str| format!("http://{name}.localhost:{port}");
-        let (aw_page, bw_page, evil) = (page("aw"), page("bw"), page("evil"));
+        let site = Site::open();
+        let (aw_page, bw_page, evil) = (site.called("aw"), site.called("bw"), site.called("evil"));
         let origins = [aw_page.clone()];
         let aw = passport.add_app_with("aw", |app| app.origins = &origins).await;
         let origins = [bw_page.clone()];

@@ -10,6 +10,7 @@
 
 mod appearance;
 mod by_the_browser;
+mod firefox;
 mod frame;
 mod ladder;
 mod other_languages;

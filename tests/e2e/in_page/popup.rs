@@ -1,13 +1,15 @@
 //! Passport in a window of its own, opened by a click.
 
-use harness::PASSWORD;
+use std::ops::Deref;
+
+use harness::{PASSWORD, page::Page};
 use serde_json::json;
 use thirtyfour::WindowHandle;
 
 use crate::scene::{Cookies, Scene, until};
 
 /// Clicks bw's button; answers bw's window and the new one, which is in front.
-async fn opened(scene: &Scene) -> (WindowHandle, WindowHandle) {
+pub async fn opened(scene: &Scene<impl Deref<Target = Page>>) -> (WindowHandle, WindowHandle) {
     scene.without_fedcm().await;
     scene.at_bw("/").await;
     let page = scene.browser.driver.window().await.unwrap();

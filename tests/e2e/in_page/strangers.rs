@@ -1,26 +1,11 @@
 //! A hostile page on a fourth domain gets nothing, signed in or not, and cannot tell which.
 
-use actix_web::{App, HttpResponse, HttpServer, web};
+use std::ops::Deref;
+
+use harness::{firefox::Mode, page::Page, site::Site};
 use serde_json::{Value, json};
 
-use crate::scene::{Cookies, Scene};
-
-/// Serves an empty page under every name; answers the port.
-fn empty_pages() -> u16 {
-    let page = || async {
-        HttpResponse::Ok()
-            .content_type("text/html; charset=utf-8")
-            .body("<!doctype html><p>Here.</p><button>Click</button>")
-    };
-    let server = HttpServer::new(move || App::new().default_service(web::to(page)))
-        .workers(1)
-        .disable_signals()
-        .bind("127.0.0.1:0")
-        .unwrap();
-    let port = server.addrs()[0].port();
-    actix_web::rt::spawn(server.run());
-    port
-}
+use crate::scene::{Cookies, Scene, until};
 
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
@@ -114,7 +99,10 @@ fn attempts(passport: &str, bw: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-async fn learned(scene: &Scene, evil: &str) -> Vec<(&'static str, Value)> {
+async fn learned(
+    scene: &Scene<impl Deref<Target = Page>>,
+    evil: &str,
+) -> Vec<(&'static str, Value)> {
     let mut all = Vec::new();
     for (name, script) in attempts(&scene.family.passport.url, &scene.family.bw) {
         scene.browser.open(evil).await;
@@ -132,7 +120,19 @@ async fn learned(scene: &Scene, evil: &str) -> Vec<(&'static str, Value)> {
              }})"
         ))
         .await;
+    let page = scene.browser.driver.window().await.unwrap();
     scene.browser.find("button").await.click().await.unwrap();
+    until("a window", async || scene.browser.driver.windows().await.unwrap().len() == 2).await;
+    let windows = scene.browser.driver.windows().await.unwrap();
+    let other = windows.into_iter().find(|window| *window != page).unwrap();
+    // Until it is there, it is a page of the one that opened it.
+    scene.browser.driver.switch_to_window(other).await.unwrap();
+    until("Passport's page in it", async || {
+        scene.browser.ask("location.origin").await == scene.family.passport.url.as_str()
+    })
+    .await;
+    scene.browser.settled().await;
+    scene.browser.driver.switch_to_window(page.clone()).await.unwrap();
     let look = "new Promise((done) => setTimeout(() => {
         let title = 'none', frames = -1;
         try { title = other.document.title; } catch {}
@@ -140,7 +140,6 @@ async fn learned(scene: &Scene, evil: &str) -> Vec<(&'static str, Value)> {
         done([title, frames, heard]);
     }, 800))";
     all.push(("window", scene.run(look).await));
-    let page = scene.browser.driver.window().await.unwrap();
     for window in scene.browser.driver.windows().await.unwrap() {
         if window != page {
             scene.browser.driver.switch_to_window(window).await.unwrap();
@@ -155,26 +154,33 @@ async fn learned(scene: &Scene, evil: &str) -> Vec<(&'static str, Value)> {
 #[actix_web::test]
 async fn a_hostile_page_learns_nothing_and_not_even_whether_somebody_is_there() {
     for cookies in [Cookies::Allowed, Cookies::Blocked, Cookies::Incognito] {
-        let scene = Scene::start(cookies).await;
-        let evil = format!("http://evil.localhost:{}/", empty_pages());
-        let nobody = learned(&scene, &evil).await;
-        scene.sign_in().await;
-        let at_passport = learned(&scene, &evil).await;
-        scene.browser.open(&format!("{}/sso/login?next=/", scene.family.bw)).await;
-        crate::scene::until("in at bw, too", async || {
-            scene.browser.text().await.contains("Hello, goal")
-        })
-        .await;
-        let at_bw = learned(&scene, &evil).await;
-        for ((one, two), three) in nobody.iter().zip(&at_passport).zip(&at_bw) {
-            println!("{cookies:?} {}: {}", one.0, one.1);
-            assert_eq!(one, two, "{cookies:?}: signed in at Passport or not");
-            assert_eq!(one, three, "{cookies:?}: signed in at bw or not");
-            let text = one.1.to_string();
-            assert!(!text.contains("signed_in") && !text.contains("ticket"), "{text}");
-        }
-        scene.browser.quit().await;
+        learns_nothing(&format!("{cookies:?}"), Scene::start(cookies).await).await;
     }
+}
+
+#[actix_web::test]
+async fn nor_does_it_in_firefox() {
+    for mode in [Mode::Default, Mode::Private, Mode::Open] {
+        learns_nothing(&format!("Firefox, {mode:?}"), Scene::in_firefox(mode).await).await;
+    }
+}
+
+async fn learns_nothing(browser: &str, scene: Scene<impl Deref<Target = Page>>) {
+    let evil = Site::open().called("evil");
+    let nobody = learned(&scene, &evil).await;
+    scene.sign_in().await;
+    let at_passport = learned(&scene, &evil).await;
+    scene.browser.open(&format!("{}/sso/login?next=/", scene.family.bw)).await;
+    until("in at bw, too", async || scene.browser.text().await.contains("Hello, goal")).await;
+    let at_bw = learned(&scene, &evil).await;
+    for ((one, two), three) in nobody.iter().zip(&at_passport).zip(&at_bw) {
+        println!("{browser} {}: {}", one.0, one.1);
+        assert_eq!(one, two, "{browser}: signed in at Passport or not");
+        assert_eq!(one, three, "{browser}: signed in at bw or not");
+        let text = one.1.to_string();
+        assert!(!text.contains("signed_in") && !text.contains("ticket"), "{text}");
+    }
+    scene.browser.driver.clone().quit().await.unwrap();
 }
 
 // The classic shape: a page that includes a script and reads a global variable in the next line.

@@ -1,0 +1,147 @@
+//! A second real browser: Debian's Firefox ESR, driven by geckodriver.
+
+use std::{
+    io::{BufRead, BufReader},
+    ops::Deref,
+    os::unix::process::CommandExt,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+use reqwest::Method;
+use serde_json::json;
+use thirtyfour::{
+    DesiredCapabilities, SessionId, WebDriver,
+    common::{
+        capabilities::firefox::FirefoxPreferences, command::FormatRequestData,
+        requestdata::RequestData,
+    },
+};
+
+use crate::page::Page;
+
+/// A geckodriver with one browser.
+pub struct Firefox {
+    page: Page,
+    child: Child,
+    _profile: tempfile::TempDir,
+}
+
+/// How the browser is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// As it comes: each site has cookies of its own for every other site (Total Cookie Protection).
+    Default,
+    /// A private window.
+    Private,
+    /// Cookies go along everywhere, as `network.cookie.cookieBehavior` 0 has it.
+    Open,
+}
+
+/// Whatever is not `*.localhost` goes to a proxy on this port, where nobody is: no outside network.
+/// `*.localhost` itself needs no preference: Firefox takes it for this machine, and for a secure
+/// context.
+const NOBODY: u16 = 9;
+
+impl Firefox {
+    /// Starts one, with an empty profile.
+    pub async fn start(mode: Mode) -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        // A group of their own, so that no browser outlives a failed test.
+        let mut child = Command::new(geckodriver())
+            .process_group(0)
+            .args(["--port=0", "--profile-root"])
+            .arg(profile.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("geckodriver: `tests/run` installs it (`cargo install geckodriver`)");
+        let address = address(&mut child);
+        let mut wanted = DesiredCapabilities::firefox();
+        wanted.add_arg("-headless").unwrap();
+        // By itself it prefers a Firefox that came as a snap.
+        if let Some(ours) = in_path("firefox-esr") {
+            wanted.set_firefox_binary(ours.to_str().unwrap()).unwrap();
+        }
+        let mut preferences = FirefoxPreferences::new();
+        preferences.set("network.proxy.type", 1).unwrap();
+        for kind in ["http", "ssl"] {
+            preferences.set(&format!("network.proxy.{kind}"), "127.0.0.1").unwrap();
+            preferences.set(&format!("network.proxy.{kind}_port"), NOBODY).unwrap();
+        }
+        preferences.set("intl.accept_languages", "en").unwrap();
+        match mode {
+            Mode::Default => {}
+            Mode::Private => preferences.set("browser.privatebrowsing.autostart", true).unwrap(),
+            Mode::Open => preferences.set("network.cookie.cookieBehavior", 0).unwrap(),
+        }
+        wanted.set_preferences(preferences).unwrap();
+        let driver = WebDriver::new(address, wanted).await.expect("Firefox does not start");
+        Self { page: Page { driver }, child, _profile: profile }
+    }
+
+    /// Lets the site of the frame that the driver stands in have its cookies on this page, as a person
+    /// does who says yes.
+    pub async fn grant(&self) {
+        self.driver.handle().cmd(Grant).await.unwrap();
+    }
+
+    /// Closes it.
+    pub async fn quit(self) {
+        self.driver.clone().quit().await.unwrap();
+    }
+}
+
+fn in_path(program: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// From `PATH`, or from where `tests/run` lets cargo put it, which need not be in `PATH`.
+fn geckodriver() -> PathBuf {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+    in_path("geckodriver")
+        .or_else(|| home.map(|home| home.join("bin/geckodriver")))
+        .unwrap_or_else(|| "geckodriver".into())
+}
+
+/// Where it listens: it says so in its first lines.
+fn address(child: &mut Child) -> String {
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let said = lines.by_ref().map_while(Result::ok).find_map(|line| {
+        line.split_once("Listening on ").map(|(_, address)| format!("http://{address}"))
+    });
+    // Nobody may wait for us to read on.
+    std::thread::spawn(move || lines.for_each(drop));
+    said.expect("geckodriver does not listen")
+}
+
+/// Permissions, "Set Permission".
+#[derive(Debug)]
+struct Grant;
+
+impl FormatRequestData for Grant {
+    fn format_request(&self, session: &SessionId) -> RequestData {
+        let wanted = json!({ "descriptor": { "name": "storage-access" }, "state": "granted" });
+        RequestData::new(Method::POST, format!("session/{session}/permissions")).add_body(wanted)
+    }
+}
+
+impl Deref for Firefox {
+    type Target = Page;
+
+    fn deref(&self) -> &Page {
+        &self.page
+    }
+}
+
+impl Drop for Firefox {
+    fn drop(&mut self) {
+        // After a failure there is nobody to wait for.
+        let _ = self.driver.clone().leak();
+        let group = rustix::process::Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        let _ = self.child.wait();
+    }
+}
