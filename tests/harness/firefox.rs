@@ -23,6 +23,8 @@ use crate::page::Page;
 /// A geckodriver with one browser.
 pub struct Firefox {
     page: Page,
+    /// What it calls itself: `Mozilla/5.0 (…) Gecko/20100101 Firefox/153.0`.
+    pub agent: String,
     child: Child,
     _profile: tempfile::TempDir,
 }
@@ -77,7 +79,9 @@ impl Firefox {
         }
         wanted.set_preferences(preferences).unwrap();
         let driver = WebDriver::new(address, wanted).await.expect("Firefox does not start");
-        Self { page: Page { driver }, child, _profile: profile }
+        let page = Page { driver };
+        let agent = page.ask("navigator.userAgent").await.as_str().unwrap().to_owned();
+        Self { page, agent, child, _profile: profile }
     }
 
     /// Lets the site of the frame that the driver stands in have its cookies on this page, as a person
