@@ -36,9 +36,11 @@ impl Page {
         loop {
             match self.driver.find(By::Css(css)).await {
                 Ok(found) => return found,
-                Err(error) => assert!(Instant::now() < deadline, "{css}: {error}"),
+                Err(error) if Instant::now() > deadline => {
+                    panic!("{css} is not on {}: {error}", self.ask("location.href").await)
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 

@@ -74,6 +74,8 @@ async fn the_whole_way_in_every_light() {
 
         browser.open(&format!("{sso}/logout")).await;
         browser.find("form[action='/logout'] button").await.click().await.unwrap();
+        // Going on before the answer would call the request back.
+        browser.find(".sign").await;
         browser.open(&format!("{sso}/register/openid?t={}", "A".repeat(43))).await;
         picture(&browser, look, "void").await;
     }
