@@ -17,7 +17,10 @@ const OURS: [&str; 4] = ["ticket", "state", "error", "sid"];
 
 /// A registered return URL.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct ReturnUrl(String);
+pub struct ReturnUrl {
+    text: String,
+    native: bool,
+}
 
 /// Why a URL cannot be registered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,32 +79,40 @@ impl ReturnUrl {
         {
             return Err(UrlError::Reserved);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self { text: text.to_owned(), native: is_native(&url) })
     }
 
     /// As read back from the database.
     pub fn stored(text: String) -> Self {
-        Self(text)
+        let native = Url::parse(&text).is_ok_and(|url| is_native(&url));
+        Self { text, native }
     }
 
     /// The registered bytes.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The URL with `parameters` added to its query. The empty fragment at the end stops the
     /// browser from carrying over the fragment of the page before (RFC 9110 section 10.2.2;
     /// SECURITY-CASES R-14).
     pub fn with(&self, parameters: &[(&str, &str)]) -> String {
-        let mut location = String::with_capacity(self.0.len() + 640);
-        location.push_str(&self.0);
-        location.push(if self.0.contains('?') { '&' } else { '?' });
-        let query = String::with_capacity(600);
-        let mut query = url::form_urlencoded::Serializer::new(query);
+        let mut location = String::with_capacity(self.text.len() + 640);
+        location.push_str(&self.text);
+        let mut separator = if self.text.contains('?') { '&' } else { '?' };
         for (name, value) in parameters {
-            query.append_pair(name, value);
+            location.push(separator);
+            separator = '&';
+            location.push_str(name);
+            location.push('=');
+            // A ticket is made of these (RFC 7515 section 7.1), and is long; names are our own.
+            let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+            if value.bytes().all(plain) {
+                location.push_str(value);
+            } else {
+                location.extend(url::form_urlencoded::byte_serialize(value.as_bytes()));
+            }
         }
-        location.push_str(&query.finish());
         location.push('#');
         location
     }
@@ -109,7 +120,7 @@ impl ReturnUrl {
     /// What a form on our page must be allowed to lead to (CSP `form-action`): browsers apply it
     /// to the redirect behind the form, too.
     pub fn form_action_source(&self) -> String {
-        match Url::parse(&self.0) {
+        match Url::parse(&self.text) {
             Ok(url) if url.origin().is_tuple() => url.origin().ascii_serialization(),
             Ok(url) => format!("{}:", url.scheme()),
             Err(_) => "'none'".to_owned(),
@@ -118,18 +129,22 @@ impl ReturnUrl {
 
     /// Whether other programs of the device could receive what is sent here: a loopback port or a
     /// private-use scheme. There a challenge is demanded (RFC 8252 section 8.1).
-    pub fn is_native(&self) -> bool {
-        Url::parse(&self.0).is_ok_and(|url| match url.scheme() {
-            "https" => false,
-            "http" => !matches!(url.host(), Some(Host::Domain(_))),
-            _ => true,
-        })
+    pub const fn is_native(&self) -> bool {
+        self.native
+    }
+}
+
+fn is_native(url: &Url) -> bool {
+    match url.scheme() {
+        "https" => false,
+        "http" => !matches!(url.host(), Some(Host::Domain(_))),
+        _ => true,
     }
 }
 
 impl fmt::Debug for ReturnUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 

@@ -90,8 +90,14 @@ fn trim(bytes: &[u8]) -> &[u8] {
 
 /// The value of the one cookie of exactly this name. The door has left no other.
 pub fn read<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
-    let header = request.headers().get(COOKIE)?.to_str().ok()?;
-    header.split("; ").find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    read_from(request.headers().get(COOKIE)?, name)
+}
+
+/// The same of such a request's header.
+pub fn read_from<'a>(ours: &'a HeaderValue, name: &str) -> Option<&'a str> {
+    let mut pairs = ours.as_bytes().split(|b| *b == b';').map(trim);
+    let value = pairs.find_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+    std::str::from_utf8(value).ok()
 }
 
 /// A cookie of ours. `seconds` is its life; without, it goes with the browser.

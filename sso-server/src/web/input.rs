@@ -67,8 +67,13 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     type Future = Ready<Result<Self, actix_web::Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self(urlencoded(request.query_string()))))
+        ready(Ok(Self(query(request))))
     }
+}
+
+/// The query, read into a `T`, for a handler that does not always need it.
+pub fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, BadInput> {
+    urlencoded(request.query_string())
 }
 
 /// A form body, read into a `T`.

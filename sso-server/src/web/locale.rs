@@ -1,6 +1,12 @@
 //! Languages of the pages.
 
-use actix_web::{HttpRequest, http::header::ACCEPT_LANGUAGE};
+use actix_web::{
+    HttpRequest,
+    http::{
+        Uri,
+        header::{ACCEPT_LANGUAGE, COOKIE, HeaderValue},
+    },
+};
 use serde::Serialize;
 
 use super::cookies;
@@ -60,21 +66,46 @@ impl Locale {
 
     /// For this request: what the URL asks for, what was chosen before, what the browser prefers.
     pub fn of(request: &HttpRequest, default: Self) -> Self {
-        let asked = asked_for(request);
-        let chosen = || cookies::read(request, cookies::LANGUAGE).and_then(Self::first_of);
-        let preferred = || {
-            let header = request.headers().get(ACCEPT_LANGUAGE)?.to_str().ok()?;
-            Self::first_of(header)
+        Wishes::of(request).locale(default)
+    }
+}
+
+/// What a request says about languages, for whoever knows only after it whether a page is drawn. Most
+/// answers are redirects: keeping this costs next to nothing, reading it does not.
+#[derive(Debug)]
+pub struct Wishes {
+    uri: Uri,
+    cookies: Option<HeaderValue>,
+    accepted: Option<HeaderValue>,
+}
+
+impl Wishes {
+    /// Of this request.
+    pub fn of(request: &HttpRequest) -> Self {
+        let header = |name| request.headers().get(name).cloned();
+        let (cookies, accepted) = (header(COOKIE), header(ACCEPT_LANGUAGE));
+        Self { uri: request.uri().clone(), cookies, accepted }
+    }
+
+    /// What the URL asks for, what was chosen before, what the browser prefers.
+    pub fn locale(&self, default: Locale) -> Locale {
+        let chosen = || {
+            let cookie = cookies::read_from(self.cookies.as_ref()?, cookies::LANGUAGE)?;
+            Locale::first_of(cookie)
         };
-        asked.or_else(chosen).or_else(preferred).unwrap_or(default)
+        let preferred = || Locale::first_of(self.accepted.as_ref()?.to_str().ok()?);
+        asked_in(&self.uri).or_else(chosen).or_else(preferred).unwrap_or(default)
     }
 }
 
 /// What `ui_locales` of the URL asks for (OpenID Connect Core 1.0 section 3.1.2.1).
 pub fn asked_for(request: &HttpRequest) -> Option<Locale> {
-    let query = request.query_string();
-    let (_, value) =
-        url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "ui_locales")?;
+    asked_in(request.uri())
+}
+
+fn asked_in(uri: &Uri) -> Option<Locale> {
+    let query = uri.query()?.as_bytes();
+    let (_, value) = url::form_urlencoded::parse(query).find(|(name, _)| name == "ui_locales")?;
     Locale::first_of(&value)
 }
 

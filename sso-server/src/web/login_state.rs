@@ -224,9 +224,9 @@ pub async fn keep_cookie(
             (None, None, None, Some(MetOver)) => Some(LOGGED_OUT),
             (None, None, None, None) => None,
         };
-        let waits = cookies::read(response.request(), cookies::ARRIVAL).is_some();
-        let over = begun.is_some() || forgotten;
-        let over = waits && (over || noted.get::<NoArrival>().is_some());
+        let waits = || cookies::read(response.request(), cookies::ARRIVAL).is_some();
+        let over = begun.is_some() || forgotten || noted.get::<NoArrival>().is_some();
+        let over = over && waits();
         (begun, forgotten, twin, login, over)
     };
     if forgotten {
@@ -313,8 +313,10 @@ impl LoginState {
 
     /// The live session of this browser; one that was taken inside an app's page arrives now.
     pub async fn session_or_arrival(&self, web: &Web) -> Stored<Option<LiveSession>> {
-        let held = cookies::read(&self.request, cookies::ARRIVAL);
-        let (None, Some(held)) = (self.session(), held) else { return Ok(self.session()) };
+        if let Some(session) = self.session() {
+            return Ok(Some(session));
+        }
+        let Some(held) = cookies::read(&self.request, cookies::ARRIVAL) else { return Ok(None) };
         // Otherwise any page could use it up, by a request whose answer sets no cookie of ours.
         if !is_visit(&self.request) {
             return Ok(None);

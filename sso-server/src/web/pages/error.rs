@@ -28,7 +28,7 @@ use crate::{
     store::StoreError,
     web::{
         input::BadInput,
-        locale::Locale,
+        locale::Wishes,
         view::{DrawError, LanguageLink},
     },
 };
@@ -148,8 +148,7 @@ pub async fn draw(
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody, BoxBody>>, Error> {
     // The request itself goes inwards whole (actix demands to be its only holder).
     let web = request.app_data::<Data<Web>>().cloned();
-    let default = web.as_ref().map_or(Locale::En, |web| web.view.default_locale);
-    let locale = Locale::of(request.request(), default);
+    let wishes = Wishes::of(request.request());
     match next.call(request).await {
         Ok(response) => {
             let error = response.response().error().and_then(Error::as_error::<PageError>);
@@ -166,6 +165,7 @@ pub async fn draw(
         Err(error) => {
             let cause = PageError::Unavailable(error.to_string());
             let Some(web) = web else { return Err(error) };
+            let locale = wishes.locale(web.view.default_locale);
             let links = LanguageLink::all("/account", "");
             let page =
                 |content: &ErrorPage| Page::draw_in(&web, locale, &links, "error.html", content);

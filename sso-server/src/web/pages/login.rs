@@ -11,7 +11,7 @@ use super::{
     super::{
         Web, cookies, csrf,
         headers::FormLeadsTo,
-        input::{Form, Query},
+        input::{self, Form, Query},
         login_state::LoginState,
     },
     Page, ShownAt, choose,
@@ -111,7 +111,6 @@ pub async fn show(
     web: Data<Web>,
     state: LoginState,
     query: Query<Parameters>,
-    extra: Query<Extra>,
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let parameters = query.0?;
@@ -143,7 +142,7 @@ pub async fn show(
         }
         None => {}
     }
-    let extra = extra.0.unwrap_or_default();
+    let extra: Extra = input::query(&request).unwrap_or_default();
     let typed = extra.openid_identifier.or(extra.openid_url);
     let openid = OpenIdBox::of(&web, &request, typed, extra.problem.as_deref());
     let notice = match extra.notice.as_deref() {
