@@ -288,7 +288,7 @@ pub enum Cause {
     Kicked,
     /// The password was changed.
     PasswordChanged,
-    /// A second factor was changed.
+    /// A way to prove who one is, other than the password, was changed or removed.
     FactorChanged,
     /// The account was disabled.
     Disabled,

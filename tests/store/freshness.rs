@@ -85,6 +85,7 @@ async fn a_change_to_the_person_and_to_the_session_is_seen_too() {
                 id: &id,
                 digest: &new,
                 amr: &["pwd"],
+                identity: None,
                 kept: true,
                 auth_time: NOON,
                 now: NOON,

@@ -4,7 +4,7 @@ use harness::{NOON, PASSWORD, Passport, on_both};
 use sso_server::{
     domain::{id::UserId, identity::Identity, user::Username},
     flows::{
-        remove_identity::{RemoveIdentityError, remove_identity},
+        remove_identity::{CameIn, RemoveIdentityError, remove_identity},
         users::{self, AddUser},
     },
     store::identities,
@@ -129,7 +129,7 @@ async fn the_last_way_in_stays_when_removals_race() {
             let user = account(&passport, &format!("member{round}"), false, &has).await;
             let going = has.iter().enumerate().map(|(number, identity)| {
                 let (app, user) = (apps[(number + round) % 2], &user);
-                async move { remove_identity(app, user, &identity.id(), "").await }
+                async move { remove_identity(app, user, &identity.id(), CameIn::Stay, "").await }
             });
             let outcomes = futures_util::future::join_all(going).await;
             assert_eq!(how_many(&outcomes, Result::is_ok), 2, "{outcomes:?}");
@@ -142,9 +142,9 @@ async fn the_last_way_in_stays_when_removals_race() {
         let has = ["d", "e"].map(|which| identity(&format!("https://{which}/")));
         let user = account(&passport, "remembers", true, &has).await;
         for identity in &has {
-            remove_identity(&passport.app, &user, &identity.id(), "").await.unwrap();
+            remove_identity(&passport.app, &user, &identity.id(), CameIn::Stay, "").await.unwrap();
         }
-        let again = remove_identity(&passport.app, &user, &has[0].id(), "").await;
+        let again = remove_identity(&passport.app, &user, &has[0].id(), CameIn::Stay, "").await;
         assert!(matches!(again, Err(RemoveIdentityError::Unknown)), "{again:?}");
     })
     .await;

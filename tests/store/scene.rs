@@ -269,6 +269,7 @@ pub fn new_session<'a>(
         digest,
         user,
         amr: &["pwd"],
+        identity: None,
         kept: true,
         device: &DEVICE,
         address: "203.0.113.7",

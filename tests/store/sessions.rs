@@ -94,7 +94,16 @@ async fn of_many_who_end_a_session_one_does() {
 
 fn renewal<'a>(id: &'a SessionId, digest: &'a Digest) -> Renewal<'a> {
     let (now, idle_until) = (NOON + MINUTE, NOON + DAY);
-    Renewal { id, digest, amr: &["pwd", "otp"], kept: false, auth_time: now, now, idle_until }
+    Renewal {
+        id,
+        digest,
+        amr: &["pwd", "otp"],
+        identity: None,
+        kept: false,
+        auth_time: now,
+        now,
+        idle_until,
+    }
 }
 
 // SECURITY-CASES S-05: from the commit on the old cookie is void.

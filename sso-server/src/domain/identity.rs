@@ -50,6 +50,14 @@ impl Proof {
             Self::Identity(_) => &["openid"],
         }
     }
+
+    /// The identity that was proven, if it was one.
+    pub const fn identity(&self) -> Option<&IdentityId> {
+        match self {
+            Self::Password { .. } => None,
+            Self::Identity(id) => Some(id),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -7,13 +7,14 @@ use harness::{
 use reqwest::Method;
 use sso_server::{
     config::Config,
-    domain::admin::Scope,
+    domain::{admin::Scope, identity::Identity},
     flows::{
         admin_tokens,
         end_session::{Ending, end_session},
         log_out_many,
         users::{self, AddUser},
     },
+    store::identities,
     web::cookies::SESSION,
 };
 
@@ -158,6 +159,8 @@ async fn a_way_in_that_loses_its_database_never_lets_in() {
 enum Act {
     LogoutPage,
     EndOwnSession,
+    /// The loser came in by it.
+    RemoveIdentity,
     EndByApp(&'static str),
     EndByOperator,
     LogoutByOperator,
@@ -171,9 +174,10 @@ enum Act {
     OrderByToken,
 }
 
-const ACTS: [Act; 14] = [
+const ACTS: [Act; 15] = [
     Act::LogoutPage,
     Act::EndOwnSession,
+    Act::RemoveIdentity,
     Act::EndByApp("app"),
     Act::EndByApp("session"),
     Act::EndByApp("user"),
@@ -193,8 +197,30 @@ struct Loser {
     id: String,
     name: String,
     browser: Browser,
+    /// Another browser of the same person's.
+    second: Browser,
     session: String,
     app_session: String,
+}
+
+/// Makes a session one that was proven by an identity of the person's.
+async fn prove_by_identity(passport: &Passport, user: &str, session: &str) {
+    let identity = Identity {
+        backend: "openid".to_owned(),
+        subject: format!("https://{user}.example/"),
+        shown: user.to_owned(),
+        provider: "op.example".to_owned(),
+    };
+    let mut tx = passport.app.db.write().await.unwrap();
+    let now = passport.app.clock.now();
+    assert!(identities::insert(&mut tx, &identity, &user.into(), now).await.unwrap());
+    sqlx::query("UPDATE sessions SET identity_id = $1 WHERE id = $2")
+        .bind(identity.id().as_str())
+        .bind(session)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
 }
 
 /// Who can do it to others.
@@ -233,6 +259,19 @@ impl Act {
                 let page = browser.get(page).await;
                 let answer = match page.forms(action).into_iter().next() {
                     Some(form) => browser.submit(&form.with("session", &loser.session)).await,
+                    None => page,
+                };
+                if answer.status != 303 {
+                    assert_does_not_know(&answer, &browser, &before, &format!("{self:?}"));
+                }
+                answer.status == 303
+            }
+            Self::RemoveIdentity => {
+                let mut browser = loser.second.clone().at(shaky);
+                let before = browser.clone();
+                let page = browser.get("/account/identities").await;
+                let answer = match page.forms("/account/identities/remove").into_iter().next() {
+                    Some(form) => browser.submit(&form.with("ends", "on")).await,
                     None => page,
                 };
                 if answer.status != 303 {
@@ -321,7 +360,11 @@ async fn what_takes_away_is_done_or_says_that_it_is_not() {
             let entered = app.enter(&mut browser).await;
             let cursor = app.events("0").await.cursor;
             let (session, app_session) = (entered.session, entered.app_session);
-            let loser = Loser { id, name, browser, session, app_session };
+            let second = steady.signed_in(&name).await;
+            if matches!(act, Act::RemoveIdentity) {
+                prove_by_identity(steady, &id, &session).await;
+            }
+            let loser = Loser { id, name, browser, second, session, app_session };
 
             passport.fail_at(loses, question);
             let done = act.go(&passport.shaky, &app, &loser, &admins).await;

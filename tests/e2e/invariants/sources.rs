@@ -222,7 +222,7 @@ const ROUTES: &[(&str, &str, Kind)] = &[
     ("post", "/register/openid", Kind::Asks),
     ("get", "/account/identities", Kind::Asks),
     ("post", "/account/identities/add", Kind::Asks),
-    ("post", "/account/identities/remove", Kind::Asks),
+    ("post", "/account/identities/remove", Kind::Act),
     ("get", "/logout", Kind::Asks),
     ("post", "/logout", Kind::Act),
     ("get", "/logout/progress", Kind::Asks),

@@ -116,6 +116,7 @@ async fn no_late_write_reaches_an_ended_row() {
                 id: &id,
                 digest: &new,
                 amr: &["pwd"],
+                identity: None,
                 kept: true,
                 auth_time: now,
                 now,

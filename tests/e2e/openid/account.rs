@@ -1,5 +1,6 @@
 //! Ways into one's account: added, shown, removed.
 
+use client_sdk::wire::Cause;
 use harness::{Browser, MINUTE, on_both};
 
 use crate::scene::{Scene, go_on, problem};
@@ -50,6 +51,66 @@ async fn added_used_and_removed() {
         let kinds = ["identity.added", "identity.removed"];
         for kind in kinds {
             assert_eq!(scene.passport.audited(kind).await.user.as_deref(), Some(&*member));
+        }
+    })
+    .await;
+}
+
+// SECURITY-CASES A-17: who came in by it may go with it, and nobody else does.
+#[actix_web::test]
+async fn what_came_in_by_it_goes_with_it() {
+    on_both(async |database| {
+        for by in ["password", "the identity itself"] {
+            let scene = Scene::on(database).await;
+            scene.add_user("member").await;
+            let aw = scene.passport.add_app("aw").await;
+            let mut browser = scene.passport.signed_in("member").await;
+            let [alice, bob] = ["id/alice", "id/bob"].map(|who| scene.provider.at(who));
+            for identity in [&alice, &bob] {
+                add(&scene, &mut browser, identity).await;
+                // Listed in this order.
+                scene.passport.advance(MINUTE);
+            }
+            if by != "password" {
+                browser = scene.browser();
+                scene.log_in(&mut browser, "", &alice).await;
+            }
+            let mut by_alice = scene.browser();
+            scene.log_in(&mut by_alice, "", &alice).await;
+            let entered = aw.enter(&mut by_alice).await;
+            let mut by_bob = scene.browser();
+            scene.log_in(&mut by_bob, "", &bob).await;
+            // Came in by it, and has proven the password since: it rests on that.
+            let mut renewed = scene.browser();
+            scene.log_in(&mut renewed, "", &alice).await;
+            let form = renewed.login_form("?back=%2Faccount", "member", harness::PASSWORD).await;
+            assert_eq!(renewed.submit(&form).await.location(), "/account");
+
+            let page = browser.get(PATH).await;
+            assert_eq!(page.body.matches("name=\"ends\"").count(), 2, "{by}: {}", page.body);
+            let cursor = aw.events("0").await.cursor;
+            let form = page.forms("/account/identities/remove").remove(0).with("ends", "on");
+            let answer = browser.submit(&form).await;
+            let done = "/account/identities?done=removed-ended&logout=";
+            assert!(answer.location().starts_with(done), "{by}: {}", answer.location());
+            let page = browser.get(answer.location()).await;
+            assert!(page.text().contains("signed out"), "{}", page.text());
+
+            assert!(!by_alice.is_signed_in().await, "{by}");
+            for other in [&mut browser, &mut by_bob, &mut renewed] {
+                assert!(other.is_signed_in().await, "{by}");
+            }
+            let events = aw.events(&cursor).await.events;
+            assert_eq!(events.len(), 1, "{by}: {events:?}");
+            assert_eq!(events[0].app_session.as_deref(), Some(&*entered.app_session));
+            assert_eq!(events[0].cause, Some(Cause::FactorChanged));
+
+            // Not asked for: the other one's goes on.
+            let answer = remove(&mut browser, 0).await;
+            assert_eq!(answer.location(), "/account/identities?done=removed");
+            assert!(by_bob.is_signed_in().await);
+            let answer = scene.log_in(&mut scene.browser(), "", &bob).await;
+            assert!(answer.location().starts_with("/register/openid"), "{}", answer.location());
         }
     })
     .await;

@@ -36,6 +36,7 @@ async fn picture(browser: &Chromium, look: Look, name: &str) {
 #[actix_web::test]
 async fn the_whole_way_in_every_light() {
     let scene = Scene::on(Database::Sqlite).await;
+    let aw = scene.passport.add_app("aw").await;
     let sso = &scene.passport.url;
     let browser = Chromium::start(LOOKS[0]).await;
     for (number, look) in LOOKS.into_iter().enumerate() {
@@ -71,6 +72,19 @@ async fn the_whole_way_in_every_light() {
         browser.find("form.add button").await.click().await.unwrap();
         browser.find(".note.good").await;
         picture(&browser, look, "identities").await;
+
+        // In use elsewhere; removed, it takes that along.
+        let mine = scene.provider.at(&format!("id/alice{number}"));
+        let mut elsewhere = scene.browser();
+        scene.log_in(&mut elsewhere, "", &mine).await;
+        aw.enter(&mut elsewhere).await;
+        browser.open(&format!("{sso}/account/identities")).await;
+        browser.find("[name=ends]:checked").await;
+        picture(&browser, look, "in-use").await;
+        browser.find("li:has([name=ends]) form button").await.click().await.unwrap();
+        browser.find("#progress").await;
+        picture(&browser, look, "removed").await;
+        assert!(!elsewhere.is_signed_in().await);
 
         browser.open(&format!("{sso}/logout")).await;
         browser.find("form[action='/logout'] button").await.click().await.unwrap();

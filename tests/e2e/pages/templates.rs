@@ -176,14 +176,16 @@ fn identities(value: &str) -> Vec<(&'static str, IdentitiesPage)> {
         created_at: 0,
         last_used_at: 0,
         last,
+        elsewhere: vec![text(), text()],
     };
-    let page = |last: Option<bool>, problem, notice| IdentitiesPage {
+    let page = |last: Option<bool>, problem, notice: Option<&'static str>| IdentitiesPage {
         csrf: text(),
         username: text(),
         admin: last.is_none(),
         has_password: last != Some(true),
         identities: last.map(one).into_iter().collect(),
         openid: Some(openid_box(value, None)),
+        progress: notice.and_then(|_| progress(value)),
         notice,
         problem,
     };
@@ -193,7 +195,7 @@ fn identities(value: &str) -> Vec<(&'static str, IdentitiesPage)> {
         let problem = Some(&*format!("identities-{problem}").leak());
         pages.push(("a problem", page(Some(false), problem, None)));
     }
-    for notice in ["added", "removed"] {
+    for notice in ["added", "removed", "removed-ended"] {
         let notice = Some(&*format!("identities-{notice}").leak());
         pages.push(("done", page(Some(false), None, notice)));
     }

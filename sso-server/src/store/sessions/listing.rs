@@ -10,7 +10,7 @@ use super::super::{
 };
 use crate::domain::{
     Millis,
-    id::{SessionId, UserId},
+    id::{IdentityId, SessionId, UserId},
 };
 
 /// A session as lists show it.
@@ -34,6 +34,8 @@ pub struct ListedSession {
     pub last_seen_at: Millis,
     /// Over at the latest.
     pub expires_at: Millis,
+    /// By which identity it was proven, if by one.
+    pub identity: Option<IdentityId>,
     /// Names of the apps it is signed in at.
     pub apps: Vec<String>,
 }
@@ -47,7 +49,7 @@ pub async fn live_of_user(
 ) -> Stored<Vec<ListedSession>> {
     let rows = sqlx::query(
         "SELECT s.id, s.user_id, u.username, s.device, s.device_class, s.address, s.created_at,
-                s.last_seen_at, s.expires_at
+                s.last_seen_at, s.expires_at, s.identity_id
          FROM sessions s JOIN users u ON u.id = s.user_id
          WHERE s.user_id = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.idle_until > $2
          ORDER BY s.last_seen_at DESC, s.id DESC LIMIT $3",
@@ -64,7 +66,7 @@ pub async fn live_of_user(
 pub async fn live(conn: &mut Conn, now: Millis, limit: i64) -> Stored<Vec<ListedSession>> {
     let rows = sqlx::query(
         "SELECT s.id, s.user_id, u.username, s.device, s.device_class, s.address, s.created_at,
-                s.last_seen_at, s.expires_at
+                s.last_seen_at, s.expires_at, s.identity_id
          FROM sessions s JOIN users u ON u.id = s.user_id
          WHERE s.ended_at IS NULL AND s.expires_at > $1 AND s.idle_until > $1
          ORDER BY s.last_seen_at DESC, s.id DESC LIMIT $2",
@@ -100,6 +102,7 @@ fn listed(row: &AnyRow) -> Result<ListedSession, sqlx::Error> {
         created_at: row.try_get(6)?,
         last_seen_at: row.try_get(7)?,
         expires_at: row.try_get(8)?,
+        identity: row.try_get::<Option<String>, _>(9)?.map(Into::into),
         apps: Vec::new(),
     })
 }

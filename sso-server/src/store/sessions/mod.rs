@@ -16,7 +16,7 @@ use super::{Conn, Stored, Tx, padded::Padded, session_cache::Change};
 use crate::domain::{
     Millis,
     device::{Device, DeviceClass},
-    id::{LogoutId, SessionId, UserId},
+    id::{IdentityId, LogoutId, SessionId, UserId},
     session_caps::Held,
     token::Digest,
 };
@@ -32,6 +32,8 @@ pub struct NewSession<'a> {
     pub user: &'a UserId,
     /// Factors (RFC 8176).
     pub amr: &'a [&'a str],
+    /// The identity that was proven, if it was one.
+    pub identity: Option<&'a IdentityId>,
     /// Whether the cookie outlives the browser.
     pub kept: bool,
     /// Where.
@@ -52,8 +54,8 @@ pub struct NewSession<'a> {
 pub async fn insert(tx: &mut Tx, new: NewSession<'_>) -> Stored<()> {
     sqlx::query(
         "INSERT INTO sessions (id, digest, user_id, auth_time, amr, kept_since, device, device_class,
-             address, state, created_at, last_seen_at, idle_until, expires_at)
-         VALUES ($1, $2, $3, $12, $5, $6, $7, $8, $9, '{}', $4, $4, $10, $11)",
+             address, state, created_at, last_seen_at, idle_until, expires_at, identity_id)
+         VALUES ($1, $2, $3, $12, $5, $6, $7, $8, $9, '{}', $4, $4, $10, $11, $13)",
     )
     .bind(new.id.as_str())
     .bind(new.digest.as_str())
@@ -67,6 +69,7 @@ pub async fn insert(tx: &mut Tx, new: NewSession<'_>) -> Stored<()> {
     .bind(new.idle_until)
     .bind(new.expires_at)
     .bind(new.auth_time)
+    .bind(new.identity.map(IdentityId::as_str))
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -81,6 +84,8 @@ pub struct Renewal<'a> {
     pub digest: &'a Digest,
     /// Factors of this proof.
     pub amr: &'a [&'a str],
+    /// The identity that was proven this time, if it was one: the session rests on that now.
+    pub identity: Option<&'a IdentityId>,
     /// Whether the cookie outlives the browser.
     pub kept: bool,
     /// When the person proved it.
@@ -96,7 +101,7 @@ pub struct Renewal<'a> {
 pub async fn renew(tx: &mut Tx, old: &Digest, renewal: Renewal<'_>) -> Stored<bool> {
     let done = sqlx::query(
         "UPDATE sessions SET digest = $1, auth_time = $8, amr = $3, kept_since = $4,
-             last_seen_at = $2, idle_until = $5
+             last_seen_at = $2, idle_until = $5, identity_id = $9
          WHERE id = $6 AND digest = $7 AND ended_at IS NULL",
     )
     .bind(renewal.digest.as_str())
@@ -107,6 +112,7 @@ pub async fn renew(tx: &mut Tx, old: &Digest, renewal: Renewal<'_>) -> Stored<bo
     .bind(renewal.id.as_str())
     .bind(old.as_str())
     .bind(renewal.auth_time)
+    .bind(renewal.identity.map(IdentityId::as_str))
     .execute(&mut **tx)
     .await?;
     tx.changes(Change::Session(old.as_str().to_owned()));
@@ -351,6 +357,24 @@ pub async fn ended_by(conn: &mut Conn, id: &SessionId) -> Stored<Option<Option<L
             .fetch_optional(conn)
             .await?;
     Ok(row.map(|(logout,)| logout.map(LogoutId::from)))
+}
+
+/// Names of a person's sessions that were proven by this identity and have not ended, in the order in
+/// which they are to be locked.
+pub async fn unended_by_identity(
+    conn: &mut Conn,
+    user: &UserId,
+    identity: &IdentityId,
+) -> Stored<Vec<SessionId>> {
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "SELECT id FROM sessions WHERE user_id = $1 AND ended_at IS NULL AND identity_id = $2
+         ORDER BY id",
+    )
+    .bind(user.as_str())
+    .bind(identity.as_str())
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|(id,)| id.into()).collect())
 }
 
 /// Names of a person's sessions that have not ended, in the order in which they are to be locked.

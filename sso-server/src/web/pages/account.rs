@@ -175,7 +175,7 @@ pub async fn end(
 }
 
 /// The page that follows a logout, and shows how far the apps have confirmed it.
-fn on_to(page: &str, web: &Web, ended: Ended) -> String {
+pub(super) fn on_to(page: &str, web: &Web, ended: Ended) -> String {
     let logout = ended.logout.map(|id| format!("logout={}", progress::reference(web, &id)));
     match logout {
         Some(logout) => format!("{page}{logout}"),

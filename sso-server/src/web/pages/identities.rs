@@ -12,17 +12,23 @@ use super::{
         login_state::LoginState,
     },
     Page,
+    account::on_to,
     error::PageError,
     openid::{
         start::{OpenIdBox, ask},
         wish::Wish,
     },
+    progress::{self, Progress},
     see_other,
 };
 use crate::{
-    domain::{MINUTE, Millis, session::LiveSession},
-    flows::remove_identity::{RemoveIdentityError, remove_identity},
-    store::{identities, users},
+    domain::{MINUTE, Millis, id::IdentityId, session::LiveSession},
+    flows::remove_identity::{CameIn, RemoveIdentityError, remove_identity},
+    store::{
+        identities,
+        sessions::{self, ListedSession},
+        users,
+    },
 };
 
 /// Where the page is.
@@ -32,6 +38,8 @@ const PURPOSE: &str = "identities";
 /// Who changes how their account is entered must have proven so lately who they are: a session that
 /// somebody has left open is not enough (SECURITY-CASES A-15).
 const FRESH: Millis = 10 * MINUTE;
+/// Most sessions that are looked at for where an identity is in use.
+const SHOWN: i64 = 200;
 
 /// The problems that the URL may name, beside those of a login with an OpenID.
 const PROBLEMS: [&str; 4] =
@@ -54,6 +62,8 @@ pub struct IdentitiesPage {
     pub openid: Option<OpenIdBox>,
     /// A message key: what was just done.
     pub notice: Option<&'static str>,
+    /// How far the apps have confirmed it.
+    pub progress: Option<Progress>,
     /// A message key: what went wrong.
     pub problem: Option<&'static str>,
 }
@@ -73,12 +83,15 @@ pub struct ShownIdentity {
     pub last_used_at: i64,
     /// Whether it is the only way to sign in.
     pub last: bool,
+    /// The other devices that came in by it and are signed in.
+    pub elsewhere: Vec<String>,
 }
 
 /// What stands in the URL.
 #[derive(Debug, Default, Deserialize)]
 pub struct Done {
     done: Option<String>,
+    logout: Option<String>,
     problem: Option<String>,
     openid_identifier: Option<String>,
 }
@@ -95,10 +108,18 @@ pub async fn show(
     let user = users::find(&mut connection, &session.user).await?;
     let user = user.ok_or_else(|| PageError::Unavailable("a session without its user".into()))?;
     let rows = identities::of_user(&mut connection, &session.user).await?;
+    let now = web.app.clock.now();
+    let live = sessions::live_of_user(&mut connection, &session.user, now, SHOWN).await?;
     drop(connection);
     let done = query.0.unwrap_or_default();
     let last = rows.len() == 1 && !user.has_password;
+    let elsewhere = |id: &IdentityId| -> Vec<String> {
+        let by_it =
+            |one: &&ListedSession| one.id != session.id && one.identity.as_ref() == Some(id);
+        live.iter().filter(by_it).map(|one| one.device.clone()).collect()
+    };
     let shown = rows.into_iter().map(|row| ShownIdentity {
+        elsewhere: elsewhere(&row.id),
         id: row.id.into(),
         shown: row.identity.shown,
         provider: row.identity.provider,
@@ -109,8 +130,10 @@ pub async fn show(
     let notice = match done.done.as_deref() {
         Some("added") => Some("identities-added"),
         Some("removed") => Some("identities-removed"),
+        Some("removed-ended") => Some("identities-removed-ended"),
         _ => None,
     };
+    let progress = progress::shown(&web, &request, done.logout.as_deref()).await?;
     let word = done.problem.as_deref();
     let openid = OpenIdBox::of(&web, &request, done.openid_identifier, word);
     // The last used one is theirs already.
@@ -127,6 +150,7 @@ pub async fn show(
         problem: PROBLEMS.into_iter().find(|known| Some(*known) == word),
         openid,
         notice,
+        progress,
     };
     Ok(Page::draw(&web, &request, "identities.html", &page)?.finish())
 }
@@ -165,6 +189,7 @@ pub async fn add(
 pub struct RemoveForm {
     csrf: Option<String>,
     identity: String,
+    ends: Option<String>,
 }
 
 /// `POST /account/identities/remove`
@@ -185,11 +210,16 @@ pub async fn remove(
     }
     let address = Address::of(&request, &web.proxies).shown();
     let id = form.identity.into();
-    match remove_identity(&web.app, &session.user, &id, &address).await {
-        // One that is gone already was removed in another window.
-        Ok(()) | Err(RemoveIdentityError::Unknown) => {
-            Ok(see_other(&format!("{PATH}?done=removed")))
+    let came_in = match form.ends {
+        Some(_) => CameIn::End { except: &session.id },
+        None => CameIn::Stay,
+    };
+    match remove_identity(&web.app, &session.user, &id, came_in, &address).await {
+        Ok(ended) if ended.sessions > 0 => {
+            Ok(see_other(&on_to(&format!("{PATH}?done=removed-ended&"), &web, ended)))
         }
+        // One that is gone already was removed in another window.
+        Ok(_) | Err(RemoveIdentityError::Unknown) => Ok(see_other(&format!("{PATH}?done=removed"))),
         Err(RemoveIdentityError::Last) => Ok(see_other(&format!("{PATH}?problem=identities-last"))),
         Err(RemoveIdentityError::Disabled) => Ok(see_other("/login")),
         Err(RemoveIdentityError::Store(error)) => Err(error.into()),
