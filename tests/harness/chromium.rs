@@ -1,14 +1,6 @@
 //! A real browser: Debian's Chromium, driven by chromedriver.
 
-use std::{
-    net::TcpListener,
-    ops::Deref,
-    os::unix::process::CommandExt,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    sync::Arc,
-    time::Duration,
-};
+use std::{ops::Deref, path::PathBuf, process::Command, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -17,12 +9,12 @@ use thirtyfour::{
     WebDriver,
 };
 
-use crate::page::Page;
+use crate::{driver::Driver, page::Page};
 
 /// A chromedriver with one browser.
 pub struct Chromium {
     page: Page,
-    child: Child,
+    _driver: Driver,
     profile: Arc<tempfile::TempDir>,
 }
 
@@ -79,15 +71,11 @@ impl Chromium {
     }
 
     async fn with(look: Look, profile: Arc<tempfile::TempDir>, more: &[&str]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        // A group of their own, so that no browser outlives a failed test.
-        let child = Command::new("chromedriver")
-            .process_group(0)
-            .arg(format!("--port={port}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver: `tests/run` installs it (Debian: chromium chromium-driver)");
+        let started = Driver::start(
+            Command::new("chromedriver").arg("--port=0"),
+            "was started successfully on port ",
+            "chromedriver: `tests/run` installs it (Debian: chromium chromium-driver)",
+        );
         let mut wanted = DesiredCapabilities::chrome();
         let arguments = [
             "--headless=new",
@@ -110,20 +98,8 @@ impl Chromium {
         wanted.set_browser_log_level(LoggingPrefsLogLevel::All).unwrap();
         // Its own sign-in dialog is ours to see and to answer (`fedcm.rs`).
         wanted.set("fedcm:accounts", true).unwrap();
-        let driver = loop {
-            match WebDriver::new(format!("http://127.0.0.1:{port}"), wanted.clone()).await {
-                Ok(driver) => break driver,
-                // chromedriver is not up yet.
-                Err(error)
-                    if error.to_string().contains("refused")
-                        || error.to_string().contains("sending request") =>
-                {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-                Err(error) => panic!("Chromium does not start: {error}"),
-            }
-        };
-        let this = Self { page: Page { driver }, child, profile };
+        let driver = WebDriver::new(&started.url, wanted).await.expect("Chromium does not start");
+        let this = Self { page: Page { driver }, _driver: started, profile };
         this.look(look).await;
         this
     }
@@ -186,9 +162,6 @@ impl Deref for Chromium {
 impl Drop for Chromium {
     fn drop(&mut self) {
         // After a failure there is nobody to wait for.
-        let _ = self.driver.clone().leak();
-        let group = rustix::process::Pid::from_child(&self.child);
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        let _ = self.child.wait();
+        let _ = self.page.driver.clone().leak();
     }
 }

@@ -1,12 +1,6 @@
 //! A second real browser: Debian's Firefox ESR, driven by geckodriver.
 
-use std::{
-    io::{BufRead, BufReader},
-    ops::Deref,
-    os::unix::process::CommandExt,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-};
+use std::{ops::Deref, path::PathBuf, process::Command};
 
 use reqwest::Method;
 use serde_json::json;
@@ -18,14 +12,14 @@ use thirtyfour::{
     },
 };
 
-use crate::page::Page;
+use crate::{driver::Driver, page::Page};
 
 /// A geckodriver with one browser.
 pub struct Firefox {
     page: Page,
     /// What it calls itself: `Mozilla/5.0 (…) Gecko/20100101 Firefox/153.0`.
     pub agent: String,
-    child: Child,
+    _driver: Driver,
     _profile: tempfile::TempDir,
 }
 
@@ -49,16 +43,11 @@ impl Firefox {
     /// Starts one, with an empty profile.
     pub async fn start(mode: Mode) -> Self {
         let profile = tempfile::tempdir().unwrap();
-        // A group of their own, so that no browser outlives a failed test.
-        let mut child = Command::new(geckodriver())
-            .process_group(0)
-            .args(["--port=0", "--profile-root"])
-            .arg(profile.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("geckodriver: `tests/run` installs it (`cargo install geckodriver`)");
-        let address = address(&mut child);
+        let started = Driver::start(
+            Command::new(geckodriver()).args(["--port=0", "--profile-root"]).arg(profile.path()),
+            "Listening on 127.0.0.1:",
+            "geckodriver: `tests/run` installs it (`cargo install geckodriver`)",
+        );
         let mut wanted = DesiredCapabilities::firefox();
         wanted.add_arg("-headless").unwrap();
         // By itself it prefers a Firefox that came as a snap.
@@ -78,10 +67,10 @@ impl Firefox {
             Mode::Open => preferences.set("network.cookie.cookieBehavior", 0).unwrap(),
         }
         wanted.set_preferences(preferences).unwrap();
-        let driver = WebDriver::new(address, wanted).await.expect("Firefox does not start");
+        let driver = WebDriver::new(&started.url, wanted).await.expect("Firefox does not start");
         let page = Page { driver };
         let agent = page.ask("navigator.userAgent").await.as_str().unwrap().to_owned();
-        Self { page, agent, child, _profile: profile }
+        Self { page, agent, _driver: started, _profile: profile }
     }
 
     /// Lets the site of the frame that the driver stands in have its cookies on this page, as a person
@@ -110,17 +99,6 @@ fn geckodriver() -> PathBuf {
         .unwrap_or_else(|| "geckodriver".into())
 }
 
-/// Where it listens: it says so in its first lines.
-fn address(child: &mut Child) -> String {
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let said = lines.by_ref().map_while(Result::ok).find_map(|line| {
-        line.split_once("Listening on ").map(|(_, address)| format!("http://{address}"))
-    });
-    // Nobody may wait for us to read on.
-    std::thread::spawn(move || lines.for_each(drop));
-    said.expect("geckodriver does not listen")
-}
-
 /// Permissions, "Set Permission".
 #[derive(Debug)]
 struct Grant;
@@ -143,9 +121,6 @@ impl Deref for Firefox {
 impl Drop for Firefox {
     fn drop(&mut self) {
         // After a failure there is nobody to wait for.
-        let _ = self.driver.clone().leak();
-        let group = rustix::process::Pid::from_child(&self.child);
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        let _ = self.child.wait();
+        let _ = self.page.driver.clone().leak();
     }
 }

@@ -9,6 +9,7 @@ pub mod browser;
 pub mod cable;
 pub mod chromium;
 pub mod database;
+pub mod driver;
 pub mod family;
 pub mod faults;
 pub mod fedcm;
