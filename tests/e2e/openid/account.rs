@@ -116,6 +116,26 @@ async fn what_came_in_by_it_goes_with_it() {
     .await;
 }
 
+// The page knew of nobody: whoever has come in by it since then goes, too.
+#[actix_web::test]
+async fn who_came_in_by_it_after_the_page_was_drawn_goes_with_it() {
+    on_both(async |database| {
+        let scene = Scene::on(database).await;
+        scene.add_user("member").await;
+        let mut browser = scene.passport.signed_in("member").await;
+        let alice = scene.provider.at("id/alice");
+        add(&scene, &mut browser, &alice).await;
+        let form = browser.get(PATH).await.form("/account/identities/remove");
+        let mut late = scene.browser();
+        assert_eq!(scene.log_in(&mut late, "", &alice).await.location(), "/account");
+        assert!(late.is_signed_in().await);
+        let answer = browser.submit(&form).await;
+        assert!(answer.location().contains("done=removed-ended"), "{}", answer.location());
+        assert!(!late.is_signed_in().await && browser.is_signed_in().await);
+    })
+    .await;
+}
+
 // SECURITY-CASES A-16: also of two removals at once, at two nodes, one is refused.
 #[actix_web::test]
 async fn the_last_way_in_stays() {

@@ -81,7 +81,7 @@ async fn the_whole_way_in_every_light() {
         browser.open(&format!("{sso}/account/identities")).await;
         browser.find("[name=ends]:checked").await;
         picture(&browser, look, "in-use").await;
-        browser.find("li:has([name=ends]) form button").await.click().await.unwrap();
+        browser.find("li:has([name=ends]:checked) form button").await.click().await.unwrap();
         browser.find("#progress").await;
         picture(&browser, look, "removed").await;
         assert!(!elsewhere.is_signed_in().await);
