@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     domain::id::SessionId,
-    flows::end_session::{Ended, Ending, end_all_of_user, end_own_session},
+    flows::end_session::{Ending, end_all_of_user, end_own_session},
     store::{
         sessions::{self, ListedSession},
         users,
@@ -161,24 +161,19 @@ pub async fn end(
             let ended = end_own_session(&web.app, &session.user, &session.id, why).await?;
             state.forget();
             let front = front_logout::reference(&web, &session.id);
-            Ok(see_other(&on_to(&format!("/logout?front={front}&"), &web, ended)))
+            Ok(see_other(&progress::shown_at(
+                &format!("/logout?front={front}"),
+                &web,
+                ended.logout,
+            )))
         }
         Some(id) => {
             let ended = end_own_session(&web.app, &session.user, &id.into(), why).await?;
-            Ok(see_other(&on_to("/account?done=one&", &web, ended)))
+            Ok(see_other(&progress::shown_at("/account?done=one", &web, ended.logout)))
         }
         None => {
             let ended = end_all_of_user(&web.app, &session.user, Some(&session.id), why).await?;
-            Ok(see_other(&on_to("/account?done=others&", &web, ended)))
+            Ok(see_other(&progress::shown_at("/account?done=others", &web, ended.logout)))
         }
-    }
-}
-
-/// The page that follows a logout, and shows how far the apps have confirmed it.
-pub(super) fn on_to(page: &str, web: &Web, ended: Ended) -> String {
-    let logout = ended.logout.map(|id| format!("logout={}", progress::reference(web, &id)));
-    match logout {
-        Some(logout) => format!("{page}{logout}"),
-        None => page.trim_end_matches(['&', '?']).to_owned(),
     }
 }

@@ -12,7 +12,6 @@ use super::{
         login_state::LoginState,
     },
     Page,
-    account::on_to,
     error::PageError,
     openid::{
         start::{OpenIdBox, ask},
@@ -215,9 +214,11 @@ pub async fn remove(
         None => CameIn::Stay,
     };
     match remove_identity(&web.app, &session.user, &id, came_in, &address).await {
-        Ok(ended) if ended.sessions > 0 => {
-            Ok(see_other(&on_to(&format!("{PATH}?done=removed-ended&"), &web, ended)))
-        }
+        Ok(ended) if ended.sessions > 0 => Ok(see_other(&progress::shown_at(
+            &format!("{PATH}?done=removed-ended"),
+            &web,
+            ended.logout,
+        ))),
         // One that is gone already was removed in another window.
         Ok(_) | Err(RemoveIdentityError::Unknown) => Ok(see_other(&format!("{PATH}?done=removed"))),
         Err(RemoveIdentityError::Last) => Ok(see_other(&format!("{PATH}?problem=identities-last"))),

@@ -139,6 +139,14 @@ pub(super) fn reference(web: &Web, logout: &LogoutId) -> String {
     format!("{logout}.{}", web.app.secrets.mac(PURPOSE, &[logout.as_str()]))
 }
 
+/// A page of ours that shows how far the apps have confirmed a logout. `page` has a query.
+pub(super) fn shown_at(page: &str, web: &Web, logout: Option<LogoutId>) -> String {
+    match logout {
+        Some(logout) => format!("{page}&logout={}", reference(web, &logout)),
+        None => page.to_owned(),
+    }
+}
+
 pub(super) fn read_reference(web: &Web, text: &str) -> Option<LogoutId> {
     let (id, stamp) = text.split_once('.')?;
     web.app.secrets.verify_mac(stamp, PURPOSE, &[id]).then(|| id.into())

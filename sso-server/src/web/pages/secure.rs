@@ -129,8 +129,7 @@ pub async fn submit(
             return ask_again("login-refused", StatusCode::UNAUTHORIZED);
         }
     };
-    let logout = secured.logout.map(|id| format!("&logout={}", progress::reference(&web, &id)));
-    let on_to = format!("/account?done=secured{}", logout.unwrap_or_default());
+    let on_to = progress::shown_at("/account?done=secured", &web, secured.logout);
     enter(&web, &state, None, &on_to, secured.logged_in).await
 }
 
