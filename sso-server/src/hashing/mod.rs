@@ -6,6 +6,8 @@
 //! deadline after which a waiting job is dropped unhashed. What does not fit is told to come back.
 //! A job belongs to the pool and not to the request: a client that hangs up frees no extra place.
 
+mod hasher;
+
 use std::{
     sync::{
         Arc, Mutex,
@@ -16,22 +18,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use argon2::{
-    Algorithm, Argon2, Block, Params, Version,
-    password_hash::phc::{Ident, Output, ParamsString, PasswordHash, Salt},
-};
-use subtle::ConstantTimeEq;
+use argon2::Params;
 use tokio::sync::oneshot;
 
+pub use self::hasher::Verdict;
+use self::hasher::{Hasher, OUTPUT, SALT, phc};
 use crate::{domain::password::Password, random::Random};
 
-/// Hashes of other systems are accepted up to this cost; beyond it a row is refused, not computed
-/// (SECURITY-CASES L-26).
-const MEMORY_KIB_MAX: u32 = 256 * 1024;
-const ITERATIONS_MAX: u32 = 16;
-const PARALLELISM_MAX: u32 = 8;
-const OUTPUT: usize = 32;
-const SALT: usize = 16;
 /// Memory of a thread that nobody needs is given back.
 const KEEP_MEMORY: Duration = Duration::from_secs(60);
 
@@ -58,15 +51,6 @@ pub struct Settings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the password pool is full")]
 pub struct Busy;
-
-/// What comparing a password found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// The password is the one behind the hash.
-    pub matches: bool,
-    /// The hash was made with other parameters than today's.
-    pub outdated: bool,
-}
 
 /// The pool.
 #[derive(Debug)]
@@ -122,14 +106,13 @@ impl PasswordPool {
         let work = Arc::new(AtomicU64::new(0));
         for number in 0..threads {
             let queue = queue.clone();
-            let mut hasher =
-                Hasher { today: params.clone(), memory: Vec::new(), work: work.clone() };
+            let hasher = Hasher::new(params.clone(), work.clone());
             thread::Builder::new()
                 .name(format!("argon2-{number}"))
                 .spawn(move || {
                     // Of this thread alone: Linux gives each thread a niceness of its own.
                     let _ = rustix::process::setpriority_process(None, settings.niceness);
-                    hasher.serve(&queue);
+                    serve(hasher, &queue);
                 })
                 .map_err(|error| BadParameters(error.to_string()))?;
         }
@@ -169,134 +152,36 @@ impl PasswordPool {
     }
 }
 
-/// A thread of the pool: today's parameters, and memory that it reuses.
-struct Hasher {
-    today: Params,
-    memory: Vec<Block>,
-    work: Arc<AtomicU64>,
-}
-
-impl Hasher {
-    fn serve(&mut self, queue: &Mutex<Receiver<Job>>) {
-        loop {
-            let job = {
-                let queue = queue.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                queue.recv_timeout(KEEP_MEMORY)
-            };
-            let job = match job {
-                Ok(job) => job,
-                Err(RecvTimeoutError::Timeout) => {
-                    self.memory = Vec::new();
-                    continue;
-                }
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
-            // Whoever waited for it has been told to come back, or is about to be, or has hung up.
-            if Instant::now() > job.deadline || job.work.is_for_nobody() {
+/// What a thread of the pool does.
+fn serve(mut hasher: Hasher, queue: &Mutex<Receiver<Job>>) {
+    loop {
+        let job = {
+            let queue = queue.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            queue.recv_timeout(KEEP_MEMORY)
+        };
+        let job = match job {
+            Ok(job) => job,
+            Err(RecvTimeoutError::Timeout) => {
+                hasher.forget_memory();
                 continue;
             }
-            match job.work {
-                Work::Verify { stored, reply } => {
-                    let _ = reply.send(self.verify(&job.password, &stored));
-                }
-                Work::Hash { salt, reply } => {
-                    let today = self.today.clone();
-                    if let Some(output) = self.compute(&job.password, &salt, &today) {
-                        let _ = reply.send(phc(&today, &salt, &output));
-                    }
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        // Whoever waited for it has been told to come back, or is about to be, or has hung up.
+        if Instant::now() > job.deadline || job.work.is_for_nobody() {
+            continue;
+        }
+        match job.work {
+            Work::Verify { stored, reply } => {
+                let _ = reply.send(hasher.verify(&job.password, &stored));
+            }
+            Work::Hash { salt, reply } => {
+                if let Some(hash) = hasher.hash(&job.password, &salt) {
+                    let _ = reply.send(hash);
                 }
             }
         }
     }
-
-    /// Never does less than a hash of today's parameters takes: a row that cannot be read, or a
-    /// cheap one of former days, would tell by its speed that there is such an account
-    /// (SECURITY-CASES L-03, Django CVE-2024-39329).
-    fn verify(&mut self, password: &Password, stored: &str) -> Verdict {
-        let Some((theirs, salt, expected)) = readable(stored) else {
-            self.spend(password, cost(&self.today));
-            return Verdict { matches: false, outdated: false };
-        };
-        let output = self.compute(password, salt.as_ref(), &theirs);
-        self.spend(password, cost(&self.today).saturating_sub(cost(&theirs)));
-        Verdict {
-            matches: output.is_some_and(|output| output.ct_eq(expected.as_ref()).into()),
-            outdated: (theirs.m_cost(), theirs.t_cost(), theirs.p_cost())
-                != (self.today.m_cost(), self.today.t_cost(), self.today.p_cost()),
-        }
-    }
-
-    /// Does that much for nothing.
-    fn spend(&mut self, password: &Password, blocks: u64) {
-        if blocks == 0 {
-            return;
-        }
-        let passes = blocks.div_ceil(self.today.block_count() as u64);
-        // Argon2 uses whole fours.
-        let memory = blocks.div_ceil(passes).max(u64::from(Params::MIN_M_COST));
-        let memory = memory.next_multiple_of(4);
-        let (Ok(memory), Ok(passes)) = (u32::try_from(memory), u32::try_from(passes)) else {
-            return;
-        };
-        if let Ok(params) = Params::new(memory, passes, 1, Some(OUTPUT)) {
-            self.compute(password, &[0; SALT], &params);
-        }
-    }
-
-    fn compute(
-        &mut self,
-        password: &Password,
-        salt: &[u8],
-        params: &Params,
-    ) -> Option<[u8; OUTPUT]> {
-        let blocks = params.block_count();
-        if self.memory.len() < blocks {
-            self.memory.resize(blocks, Block::new());
-        }
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
-        let mut output = [0; OUTPUT];
-        let done = argon2.hash_password_into_with_memory(
-            password.expose(),
-            salt,
-            &mut output,
-            self.memory.get_mut(..blocks)?,
-        );
-        self.work.fetch_add(cost(params), Ordering::SeqCst);
-        done.ok().map(|()| output)
-    }
-}
-
-/// Blocks that a hash fills.
-fn cost(params: &Params) -> u64 {
-    params.block_count() as u64 * u64::from(params.t_cost())
-}
-
-/// Parameters, salt and output of a stored hash. `None` for what is nobody's: an empty or unreadable
-/// row (SECURITY-CASES L-25), another algorithm, a cost beyond reason (L-26).
-fn readable(stored: &str) -> Option<(Params, Salt, Output)> {
-    let hash = PasswordHash::new(stored).ok()?;
-    let theirs = Params::try_from(&hash).ok()?;
-    let affordable = theirs.m_cost() <= MEMORY_KIB_MAX
-        && theirs.t_cost() <= ITERATIONS_MAX
-        && theirs.p_cost() <= PARALLELISM_MAX;
-    let known = hash.algorithm == Ident::new_unwrap("argon2id") && hash.version == Some(0x13);
-    let (salt, expected) = (hash.salt?, hash.hash?);
-    (affordable && known && expected.len() == OUTPUT).then_some((theirs, salt, expected))
-}
-
-#[expect(
-    clippy::expect_used,
-    reason = "lengths and parameters were checked when the pool was made"
-)]
-fn phc(params: &Params, salt: &[u8], output: &[u8]) -> String {
-    let hash = PasswordHash {
-        algorithm: Ident::new_unwrap("argon2id"),
-        version: Some(0x13),
-        params: ParamsString::try_from(params).expect("valid parameters"),
-        salt: Some(Salt::new(salt).expect("a salt of 16 bytes")),
-        hash: Some(Output::new(output).expect("an output of 32 bytes")),
-    };
-    hash.to_string()
 }
 
 #[cfg(test)]
