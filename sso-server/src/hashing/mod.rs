@@ -4,8 +4,10 @@
 //! people logging in at once would stop everything else and eat gigabytes (SECURITY-CASES Z-01 to
 //! Z-04). So: a few threads, each with memory that it reuses, at low priority; a bounded queue; a
 //! deadline after which a waiting job is dropped unhashed. What does not fit is told to come back.
+//! While others wait, answers are given out by the [`handful`].
 //! A job belongs to the pool and not to the request: a client that hangs up frees no extra place.
 
+mod handful;
 mod hasher;
 
 use std::{
@@ -21,6 +23,7 @@ use std::{
 use argon2::Params;
 use tokio::sync::oneshot;
 
+use self::handful::{Answer, Handful};
 pub use self::hasher::Verdict;
 use self::hasher::{Hasher, OUTPUT, SALT, phc};
 use crate::{domain::password::Password, random::Random};
@@ -154,10 +157,16 @@ impl PasswordPool {
 
 /// What a thread of the pool does.
 fn serve(mut hasher: Hasher, queue: &Mutex<Receiver<Job>>) {
+    let mut found = Handful::default();
     loop {
-        let job = {
-            let queue = queue.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            queue.recv_timeout(KEEP_MEMORY)
+        let next = if found.may_grow(Instant::now()) { already_there(queue) } else { None };
+        let job = match next {
+            Some(job) => Ok(job),
+            None => {
+                found.hand_out();
+                let queue = queue.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                queue.recv_timeout(KEEP_MEMORY)
+            }
         };
         let job = match job {
             Ok(job) => job,
@@ -167,21 +176,29 @@ fn serve(mut hasher: Hasher, queue: &Mutex<Receiver<Job>>) {
             }
             Err(RecvTimeoutError::Disconnected) => return,
         };
+        let begun = Instant::now();
         // Whoever waited for it has been told to come back, or is about to be, or has hung up.
-        if Instant::now() > job.deadline || job.work.is_for_nobody() {
+        if begun > job.deadline || job.work.is_for_nobody() {
             continue;
         }
-        match job.work {
+        let answer = match job.work {
             Work::Verify { stored, reply } => {
-                let _ = reply.send(hasher.verify(&job.password, &stored));
+                Some(Answer::Verdict(reply, hasher.verify(&job.password, &stored)))
             }
             Work::Hash { salt, reply } => {
-                if let Some(hash) = hasher.hash(&job.password, &salt) {
-                    let _ = reply.send(hash);
-                }
+                hasher.hash(&job.password, &salt).map(|hash| Answer::Hash(reply, hash))
             }
+        };
+        if let Some(answer) = answer {
+            let now = Instant::now();
+            found.add(answer, now - begun, now);
         }
     }
+}
+
+/// A job that nobody needs to wait for. (A thread that does wait holds the lock.)
+fn already_there(queue: &Mutex<Receiver<Job>>) -> Option<Job> {
+    queue.try_lock().ok()?.try_recv().ok()
 }
 
 #[cfg(test)]
@@ -263,6 +280,40 @@ mod tests {
                 assert!((768..=780).contains(&took), "m={memory_kib} t={iterations}: {took}");
             }
         }
+    }
+
+    /// How many of four that waited were hashed when the first of them had its answer.
+    async fn done_at_the_first_of_four() -> u64 {
+        let slow = pool(Settings { memory_kib: 64 * 1024, iterations: 4, ..settings() });
+        let stored = slow.hash(password("correct horse")).await.unwrap();
+        let pool = pool(Settings { memory_kib: 8 * 1024, queue: 8, ..settings() });
+        // One that takes long enough for the others to come. It is not kept back itself.
+        let mut first = Box::pin(pool.verify(password("correct horse"), Some(&stored)));
+        assert!(poll_immediate(&mut first).await.is_none());
+        let mut others: Vec<_> =
+            (0..4).map(|_| Box::pin(pool.verify(password("correct horse"), None))).collect();
+        for other in &mut others {
+            assert!(poll_immediate(other).await.is_none());
+        }
+        assert!(first.await.unwrap().matches);
+        let mut others = others.into_iter();
+        others.next().unwrap().await.unwrap();
+        let done = pool.work() - slow.work();
+        for other in others {
+            other.await.unwrap();
+        }
+        done / (8 * 1024)
+    }
+
+    // Mostly: a thread that the system keeps from running for long gives out what it has.
+    #[tokio::test]
+    async fn while_others_wait_answers_come_together() {
+        let mut done = Vec::new();
+        for _ in 0..7 {
+            done.push(done_at_the_first_of_four().await);
+        }
+        done.sort_unstable();
+        assert_eq!(done[3], 4, "{done:?}");
     }
 
     // SECURITY-CASES Z-01: nothing is computed for those who have hung up.
