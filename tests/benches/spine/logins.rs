@@ -47,20 +47,32 @@ pub(crate) async fn logins(argon2: f64) {
         tokio::time::sleep(Duration::from_millis(300)).await;
         let beside = paced(address, silent.clone()).await;
         let rate = storm.await.unwrap().rate();
-        storms.push((quantile(&beside, 99.0) / quantile(&idle, 99.0), idle, busy, beside, rate));
+        storms.push(Storm { idle, busy, beside, rate });
     }
-    storms.sort_by(|one, other| one.0.total_cmp(&other.0));
-    for (times, idle, busy, beside, rate) in &storms {
+    storms.sort_by(|one, other| one.times().total_cmp(&other.times()));
+    for storm @ Storm { idle, busy, beside, rate } in &storms {
         println!(
-            "silent redirect p99 (median): idle {:.2} ms ({:.2}), beside hashes of nobody's {:.2} ms ({:.2}), beside {rate:.0} logins/s {:.2} ms ({:.2}) = {times:.1} times (under 3)",
+            "silent redirect p99 (median): idle {:.2} ms ({:.2}), beside hashes of nobody's {:.2} ms ({:.2}), beside {rate:.0} logins/s {:.2} ms ({:.2}) = {:.1} times (under 3)",
             quantile(idle, 99.0),
             quantile(idle, 50.0),
             quantile(busy, 99.0),
             quantile(busy, 50.0),
             quantile(beside, 99.0),
             quantile(beside, 50.0),
+            storm.times(),
         );
     }
+    // A round's p99 is its twentieth worst, and one of the machine's own pauses moves it.
+    let all = |which: fn(&Storm) -> &Vec<Duration>| {
+        let mut all: Vec<_> = storms.iter().flat_map(which).copied().collect();
+        all.sort();
+        quantile(&all, 99.0)
+    };
+    let (idle, beside) = (all(|storm| &storm.idle), all(|storm| &storm.beside));
+    println!(
+        "p99 over all rounds: idle {idle:.2} ms, beside logins {beside:.2} ms = {:.1} times (under 3)",
+        beside / idle
+    );
     println!("resident after the storms: {:.0} MB", resident(id));
     let all: Vec<_> = requests.iter().cycle().take(people * 8).cloned().collect();
     let mut rounds = Vec::new();
@@ -87,6 +99,21 @@ pub(crate) async fn logins(argon2: f64) {
             alone.cpu_each() / 1e3,
             argon2 / 1e3,
         );
+    }
+}
+
+/// Silent redirects' times, sorted, and how many logins there were beside them.
+struct Storm {
+    idle: Vec<Duration>,
+    /// Beside hashes that nobody logs in with.
+    busy: Vec<Duration>,
+    beside: Vec<Duration>,
+    rate: f64,
+}
+
+impl Storm {
+    fn times(&self) -> f64 {
+        quantile(&self.beside, 99.0) / quantile(&self.idle, 99.0)
     }
 }
 
